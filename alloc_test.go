@@ -1,0 +1,145 @@
+package weir_test
+
+// This file holds the allocation limits of the hot paths, and that what is idle holds no goroutine. The limits are those of the design:
+// a Read of what is built and fresh takes no memory, a rebuild takes one snapshot per changed node.
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weir-go/weir"
+)
+
+// allocUnderRace says whether the race detector is on: it allocates on its own account, and sizes shrink under it.
+var allocUnderRace = func() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+}()
+
+// allocAtMost fails the test when fn takes more than limit allocations on the average.
+func allocAtMost(t *testing.T, what string, limit float64, fn func()) {
+	t.Helper()
+	if allocUnderRace {
+		t.Skip("the race detector allocates")
+	}
+	if got := testing.AllocsPerRun(1000, fn); got > limit {
+		t.Errorf("%s: %v allocations, want at most %v", what, got, limit)
+	}
+}
+
+func TestAllocReadOfAFreshElement(t *testing.T) {
+	// Planted bugs: box the value, build a Scope on the heap, take a lock that needs a defer record.
+	c := newContainer(t)
+	n := listenState(1000)
+	derived := weir.NewProvider(func(ref weir.Ref) [8]int { return [8]int{weir.Watch(ref, n)} }, weir.AutoDispose())
+	future := weir.NewFutureProvider(func(context.Context, weir.Ref) (int, error) { return 1, nil })
+	try := weir.NewTryProvider(func(weir.Ref) (string, error) { return "x", nil })
+	member := familyOf().Of(1000)
+	var r weir.Ref
+	holder := weir.NewProvider(func(ref weir.Ref) int { r = ref; return 0 })
+	weir.Listen(c, derived, nil)
+	weir.Read(c, holder)
+	_, err := weir.Resolve(t.Context(), c, future)
+	require.NoError(t, err)
+	allocAtMost(t, "StateProvider", 0, func() { weir.Read(c, n) })
+	allocAtMost(t, "Provider", 0, func() { weir.Read(c, derived) })
+	allocAtMost(t, "FutureProvider", 0, func() { weir.Read(c, future) })
+	allocAtMost(t, "TryProvider", 0, func() { weir.Read(c, try) })
+	allocAtMost(t, "a family's member", 0, func() { weir.Read(c, member) })
+	allocAtMost(t, "through a ref", 0, func() { weir.Read(r, derived) })
+}
+
+func TestAllocReadThroughASubscription(t *testing.T) {
+	c := newContainer(t)
+	n := listenState(1000)
+	s := weir.Listen(c, n, nil)
+	allocAtMost(t, "Subscription.Read", 0, func() { s.Read() })
+}
+
+func TestAllocSetRebuildsOneDerivedValue(t *testing.T) {
+	// One snapshot of the state, one of the derived value: the turn, the watch in the rebuild and the delivery take nothing.
+	c := newContainer(t)
+	n := listenState(1000)
+	derived := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) + 1000 })
+	told, v := 0, 1000
+	weir.Listen(c, derived, func(_, next int) { told = next })
+	allocAtMost(t, "Set, one derived value, one listener", 2, func() { v++; n.Set(c, v) })
+	require.Equal(t, v+1000, told)
+}
+
+func TestAllocARebuildWithManyUnchangedDependencies(t *testing.T) {
+	// Ten dependencies in the same order as last time: the walk over the old edges takes nothing.
+	c := newContainer(t)
+	n := listenState(1000)
+	var others []*weir.StateProvider[int]
+	for range 9 {
+		others = append(others, listenState(1))
+	}
+	sum := weir.NewProvider(func(ref weir.Ref) int {
+		total := weir.Watch(ref, n)
+		for _, o := range others {
+			total += weir.Watch(ref, o)
+		}
+		return total
+	})
+	v := 1000
+	weir.Listen(c, sum, nil)
+	allocAtMost(t, "Set, ten dependencies", 2, func() { v++; n.Set(c, v) })
+}
+
+func TestAllocSetOfAnEqualValue(t *testing.T) {
+	c := newContainer(t)
+	n := listenState(1000)
+	weir.Listen(c, n, nil)
+	allocAtMost(t, "an equal Set", 1, func() { n.Set(c, 1000) })
+}
+
+func TestAllocAWideSet(t *testing.T) {
+	// A state with a hundred derived values: a snapshot each.
+	c := newContainer(t)
+	n := listenState(1000)
+	for i := range 100 {
+		weir.Listen(c, weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) + 1000*i }), func(_, _ int) {})
+	}
+	v := 1000
+	allocAtMost(t, "Set, a hundred derived values", 101, func() { v++; n.Set(c, v) })
+}
+
+func TestAllocListenAndClose(t *testing.T) {
+	c := newContainer(t)
+	n := listenState(1000)
+	derived := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) })
+	weir.Listen(c, derived, nil)
+	fn := func(_, _ int) {}
+	allocAtMost(t, "Listen and Close", 3, func() { weir.Listen(c, derived, fn).Close() })
+	allocAtMost(t, "of a state nobody else listens to", 3, func() { weir.Listen(c, listenAlone, fn).Close() })
+}
+
+// listenAlone has no dependents.
+var listenAlone = listenState(1)
+
+func TestAllocIdleContainersHoldNoGoroutine(t *testing.T) {
+	// G6: neither a container that was never used, nor one with elements and listeners, nor one that was closed. Planted bug: a loop
+	// goroutine or a context watcher per container.
+	guard(t, func(t *testing.T) {
+		n := listenState(1)
+		base := runtime.NumGoroutine()
+		var containers []*weir.Container
+		for range 1000 {
+			c := weir.NewContainer()
+			weir.Listen(c, n, nil)
+			containers = append(containers, weir.NewContainer(), c)
+		}
+		goroutinesBack(t, base)
+		for _, c := range containers {
+			n.Set(c, 2)
+			c.Close()
+		}
+		goroutinesBack(t, base)
+	})
+}

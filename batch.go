@@ -1,0 +1,183 @@
+package weir
+
+// This file owns Batch: writes that are staged and applied in one step (rule P6).
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Tx is the scope of one [Container.Batch]. State that is read through it shows what was
+// staged; everything else is as in the container. Once the batch is over, using it is a
+// *UsageError (rule D7).
+type Tx struct {
+	c      *Container
+	over   atomic.Bool
+	mu     sync.Mutex // guards writes: a Tx may be used by several goroutines
+	writes []staged
+	few    [2]staged // room for the first ones
+}
+
+func (*Tx) scope() {}
+
+// staged is one state's write to come.
+type staged struct {
+	p    stateful
+	next any
+}
+
+// stateful is a state provider without its type.
+type stateful interface {
+	origin() *base
+	// isChange reports whether next differs from old; it runs user code.
+	isChange(old, next any) bool
+	// put makes next the value; the lock is held.
+	put(e *element, next any)
+}
+
+func (p *StateProvider[T]) isChange(old, next any) bool {
+	return p.changed(old.(*T), next.(*T))
+}
+
+func (p *StateProvider[T]) put(e *element, next any) {
+	e.host.(*cell[T]).publish(next.(*T))
+}
+
+func (tx *Tx) usable(op string) {
+	if tx.over.Load() {
+		misuse(nil, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
+	}
+}
+
+// staged returns what was staged for p, or nil.
+func (tx *Tx) staged(p *base) any {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	return tx.lookup(p)
+}
+
+func (tx *Tx) lookup(p *base) any {
+	for i := range tx.writes {
+		if tx.writes[i].p.origin() == p {
+			return tx.writes[i].next
+		}
+	}
+	return nil
+}
+
+// stage is Set and Update through a Tx.
+func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
+	for {
+		old := tx.staged(&p.base)
+		v := next
+		if v == nil {
+			var last T
+			if old != nil {
+				last = *old.(*T)
+			} else {
+				last = Read(Scope(tx.c), Source[T](p))
+			}
+			fresh := f(last)
+			v = &fresh
+		}
+		tx.mu.Lock()
+		if next == nil && tx.lookup(&p.base) != old {
+			tx.mu.Unlock()
+			continue
+		}
+		if tx.writes == nil {
+			tx.writes = tx.few[:0]
+		}
+		found := false
+		for i := range tx.writes {
+			if tx.writes[i].p.origin() == &p.base {
+				tx.writes[i].next, found = v, true
+			}
+		}
+		if !found {
+			tx.writes = append(tx.writes, staged{p, v})
+		}
+		tx.mu.Unlock()
+		return *v
+	}
+}
+
+// Batch runs fn and applies what it wrote through tx in one step, followed by one turn:
+// nobody sees some of the writes without the others. If fn panics nothing is applied.
+// Elements that are cold are built first (rule P11). Invalidate is not staged (D7). After
+// Close fn runs and nothing is applied. A nil fn is a *UsageError.
+func (c *Container) Batch(fn func(tx *Tx)) {
+	if fn == nil {
+		misuse(nil, "Batch needs a function")
+	}
+	tx := &Tx{c: c}
+	func() {
+		defer tx.over.Store(true)
+		fn(tx)
+	}()
+	if len(tx.writes) > 0 {
+		tx.commit()
+	}
+}
+
+// target is a staged write and what it was compared with.
+type target struct {
+	staged
+	e      *element
+	raw    any
+	change bool
+}
+
+func (tx *Tx) commit() {
+	c := tx.c
+	t := c.tree
+	var room [4]target
+	var a after
+	for !c.closing.Load() {
+		targets := room[:0]
+		any := false
+		for _, w := range tx.writes {
+			e, raw := c.current(w.p.origin(), place{c: c}, &a)
+			if e == nil {
+				return // closed
+			}
+			change := w.p.isChange(raw, w.next)
+			any = any || change
+			targets = append(targets, target{w, e, raw, change})
+		}
+		t.mu.Lock()
+		if any && !settledOn(c, targets) {
+			c.settle(&a) // somebody wrote meanwhile: compare again
+			continue
+		}
+		// A reader without the lock that sees one of the new values must see all of them.
+		for _, w := range targets {
+			if w.change {
+				w.e.Hide()
+			}
+		}
+		for _, w := range targets {
+			if w.change {
+				t.graph.Change(&w.e.Node, true)
+				w.p.put(w.e, w.next)
+			}
+			w.e.touched()
+		}
+		for _, w := range targets {
+			w.e.Show()
+		}
+		t.endStale(&a)
+		c.done(&a)
+		return
+	}
+}
+
+// settledOn reports whether all targets are still what they were compared with.
+func settledOn(c *Container, targets []target) bool {
+	for _, w := range targets {
+		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || c.closed {
+			return false
+		}
+	}
+	return true
+}

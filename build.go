@@ -1,0 +1,525 @@
+package weir
+
+// This file owns the running of builds: bringing an element up to date on behalf of a
+// reader, a watcher or a turn, waiting for builds of other goroutines, and the search
+// for cycles among those who wait. User code runs without the lock.
+
+import (
+	"errors"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// hop is how many first builds may be nested on one goroutine's stack: a cold chain
+// recurses through user functions, and a stack has an end.
+const hop = 20000
+
+// drive brings elements up to date, one after the other. While it works for a build it is
+// one of the things which that build waits for.
+type drive struct {
+	t        *tree
+	walk     graph.Walk
+	a        *after
+	by       *element // whose build needs it; nil if none
+	on       *element // what it runs or waits for
+	running  *element // whose synchronous build function is on this goroutine now
+	checking bool     // a selector is
+	aim      *element // what it brings up to date
+	stop     error    // it cannot go on: a cycle, a closed container
+	next     *drive   // of by's
+	over     func()   // what becomes of the rest after a Goexit
+}
+
+// join makes d something that by's build waits for; part undoes it. The lock is held.
+func (d *drive) join(by *element) { d.next, by.waiting = by.waiting, d }
+
+func (d *drive) part(by *element) {
+	for at := &by.waiting; *at != nil; at = &(*at).next {
+		if *at == d {
+			*at = d.next
+			return
+		}
+	}
+}
+
+// freshElement returns p's element, up to date: current, or current at some moment since
+// the call. by is whose build needs it. The lock is held, and given away between. The
+// error is a *CycleError or ErrContainerClosed, never that of the build.
+func (c *Container) freshElement(p *base, by *element, a *after) (*element, error) {
+	for {
+		if c.closed {
+			return nil, &causeError{p, ErrContainerClosed}
+		}
+		e := c.element(p)
+		if e.Fresh() {
+			return e, nil
+		}
+		d := c.tree.drive()
+		d.a, d.by = a, by
+		if by != nil {
+			d.join(by)
+		}
+		d.freshen(e)
+		if by != nil {
+			d.part(by)
+		}
+		stop := d.stop
+		c.tree.park(d)
+		if stop != nil {
+			return nil, stop
+		}
+		if !e.dead { // else it was disposed between: there is a new one
+			return e, nil
+		}
+	}
+}
+
+// drive takes a drive from those that are not in use; park gives it back.
+func (t *tree) drive() *drive {
+	if k := len(t.drives) - 1; k >= 0 {
+		d := t.drives[k]
+		t.drives = t.drives[:k]
+		return d
+	}
+	return &drive{t: t}
+}
+
+func (t *tree) park(d *drive) {
+	d.a, d.by, d.on, d.aim, d.stop, d.next, d.over = nil, nil, nil, nil, nil, nil, nil
+	if len(t.drives) < 64 {
+		d.walk.Reset()
+		t.drives = append(t.drives, d)
+	}
+}
+
+// freshen brings e up to date. The lock is held, before and after.
+func (d *drive) freshen(e *element) {
+	d.aim = e
+	d.walk.Start(&d.t.graph, &e.Node)
+	for !d.steps() {
+	}
+}
+
+// steps goes on until e is up to date, or a build function panics: one deferred handler
+// for all the builds of a walk, entered again after a panic, instead of one for each.
+func (d *drive) steps() (done bool) {
+	defer func() {
+		if d.running != nil || d.checking {
+			d.crashed(recover())
+		}
+	}()
+	for d.stop == nil {
+		need, n := d.t.graph.Step(&d.walk)
+		if need == graph.Done {
+			break
+		}
+		e := n.Host.(*element)
+		switch need {
+		case graph.Wait:
+			d.waitFor(e)
+		case graph.Check:
+			d.check(d.walk.Sel())
+		case graph.Build:
+			if e.c.closed {
+				d.stop = &causeError{e.p, ErrContainerClosed}
+				break
+			}
+			if e.gen.Load() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
+				e.cause |= byReload
+				e.end(ErrDependencyChanged, d.a)
+				e.halted()
+				break // its hooks first: the walk asks again
+			}
+			if d.turn() && !e.Active() {
+				return true // an unused build in flight that had to end; nobody wants the next
+			}
+			if e.async {
+				e.launch(d.a)
+				break
+			}
+			d.build(e)
+		}
+	}
+	return true
+}
+
+// turn reports whether d is a turn's, not a reader's.
+func (d *drive) turn() bool { return d.over != nil }
+
+// build runs a synchronous build of e.
+func (d *drive) build(e *element) {
+	gen := e.begin(d.by)
+	d.on, d.running = e, e
+	if !d.turn() {
+		e.c.reading++
+	}
+	d.t.unlock(d.a)
+	changed := d.compute(e, gen)
+	d.t.mu.Lock()
+	d.built()
+	e.commit(changed, nil, d.a)
+}
+
+// built notes that the build function is done, one way or another.
+func (d *drive) built() {
+	if !d.turn() {
+		d.running.c.reading--
+	}
+	d.on, d.running = nil, nil
+}
+
+// compute is a frame to be found on the stack: see [computing].
+//
+//go:noinline
+func (d *drive) compute(e *element, gen uint64) (changed bool) {
+	if e.depth%hop == hop-1 {
+		return d.elsewhere(e, gen)
+	}
+	return e.host.compute(Ref{e, gen})
+}
+
+// elsewhere computes e on a new goroutine, with a stack of its own.
+func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
+	var r any
+	done, returned := make(chan struct{}), false
+	go func() {
+		defer close(done)
+		defer func() {
+			if !returned {
+				r = panicked(e.p, recover())
+			}
+		}()
+		e.depth = 0
+		changed = d.compute(e, gen)
+		returned = true
+	}()
+	<-done
+	if !returned {
+		panic(r)
+	}
+	return changed
+}
+
+// crashed commits a build whose function panicked with r, or called Goexit if r is nil.
+// In the latter case the goroutine is ending: what was begun is finished for it.
+func (d *drive) crashed(r any) {
+	c := d.aim.c
+	d.t.mu.Lock()
+	if d.checking { // whoever selects will run it again, and fail
+		d.checking = false
+		d.walk.Checked(true)
+	} else {
+		e := d.running
+		d.built()
+		e.commit(false, panicked(e.p, r), d.a)
+	}
+	if r != nil {
+		return
+	}
+	if d.by != nil {
+		d.part(d.by)
+	}
+	if d.over != nil {
+		d.over()
+		return
+	}
+	c.yield(d.by, d.a)
+}
+
+// begin starts a synchronous build of e. The lock is held.
+func (e *element) begin(by *element) (gen uint64) {
+	t := e.c.tree
+	t.gen++
+	e.because()
+	e.c.busy++
+	if by != nil {
+		e.depth = by.depth + 1
+	} else {
+		e.depth = 0
+	}
+	t.graph.Begin(&e.Node, t.gen, false)
+	e.gen.Store(t.gen)
+	e.newest = t.gen
+	if e.rare != nil {
+		e.rare.built = e.c.now()
+		e.rare.stop = nil
+		e.timed()
+	}
+	return t.gen
+}
+
+// timed sets the timeout of the build that begins.
+func (e *element) timed() {
+	if d := e.p.settings().timeout; d > 0 {
+		e.rare.timeout = e.c.schedule(e, e.c.now()+d, timeoutTimer)
+	}
+}
+
+// commit ends a synchronous build of e. The lock is held.
+func (e *element) commit(changed bool, fail *PanicError, a *after) {
+	t := e.c.tree
+	e.c.rest()
+	e.untimed()
+	if r := e.rare; r != nil && e.auto() {
+		r.lasted = e.c.now() - r.built
+	}
+	ok := t.graph.Commit(&e.Node)
+	switch {
+	case e.c.closed:
+		e.detach(&causeError{e.p, ErrContainerClosed}, a)
+		t.graph.Dispose(&e.Node)
+	case e.rare != nil && e.rare.stop != nil: // Cancel or Timeout: the result is theirs
+		e.detach(e.rare.stop, a)
+		e.publishStop(e.rare.stop, e.rare.keep, a)
+		e.rare.stop = nil
+	case ok:
+		e.selfEnds = 0
+		e.publish(changed, fail, a)
+	case e.gen.Load() != 0:
+		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
+	default:
+		e.detach(e.rare.over, a)
+		if e.selfEnds >= maxRuns {
+			e.selfEnds = 0
+			t.graph.Stopped(&e.Node)
+			e.publish(false, panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns)), a)
+		}
+	}
+	e.woken()
+	e.leave()
+}
+
+// maxRuns is how often in a row a build may end itself before that is an error.
+const maxRuns = 1000
+
+// publish makes the outcome of a build visible.
+func (e *element) publish(changed bool, fail *PanicError, a *after) {
+	switch {
+	case fail != nil:
+		changed = true
+	case changed:
+		e.host.release()
+	case e.fail != nil: // a value after a failure is always a change (rule P1)
+		changed = true
+	}
+	e.fail = fail
+	e.Node.Publish(changed, changed, fail != nil)
+	e.Show()
+	if changed && !e.async {
+		e.settled(nil)
+	}
+	if e.Has(graph.Dirty) && e.life != nil { // outdated by a State after its last Watch: its end is known (D4)
+		e.cause |= byReload
+		e.end(ErrDependencyChanged, a)
+	} else {
+		e.cause = 0
+	}
+	if !e.Active() && e.Has(graph.Usage) {
+		e.NodeEvent(graph.Idle) // read, and nobody listens (rule L4)
+	}
+}
+
+// launch starts an asynchronous build of e. The lock is held.
+func (e *element) launch(a *after) {
+	c := e.c
+	t := c.tree
+	t.gen++
+	e.because()
+	r := e.more()
+	r.built = c.now()
+	t.graph.Begin(&e.Node, t.gen, true)
+	e.gen.Store(t.gen)
+	e.newest = t.gen
+	e.life = nil
+	l := e.lived()
+	l.cancelled = false
+	l.context = c.newContext(Ref{e, t.gen})
+	changed := e.future.loading(e, e.cause&byReload != 0)
+	e.cause = 0
+	e.Node.Publish(changed, false, false)
+	e.Show()
+	e.timed()
+	s := start{e, t.gen, l.context.Context}
+	c.busy++
+	if r.flights == 0 || e.p.settings().overlap {
+		r.flights++
+		a.starts = append(a.starts, s)
+	} else { // the old function has not returned: the new one waits for it (rule C5)
+		if r.next != nil {
+			c.rest() // one that never ran
+		}
+		r.next = &s
+	}
+	if !e.Active() && e.Has(graph.Usage) {
+		e.NodeEvent(graph.Idle)
+	}
+}
+
+// returned notes that the function of build gen has returned.
+func (e *element) returned(gen uint64, a *after) {
+	t := e.c.tree
+	t.mu.Lock()
+	e.c.rest()
+	r := e.rare
+	r.flights--
+	if e.gen.Load() == gen {
+		e.untimed()
+		r.lasted = e.c.now() - r.built
+	}
+	if s := r.next; s != nil && r.flights == 0 {
+		r.next = nil
+		if e.gen.Load() == s.gen {
+			r.flights++
+			a.starts = append(a.starts, *s)
+		} else {
+			e.c.rest()
+		}
+	}
+	e.leave()
+	t.unlock(a)
+}
+
+// waitFor waits until the build of e, or the hooks of its last one, are done.
+func (d *drive) waitFor(e *element) {
+	if d.by != nil {
+		if path := d.cycle(e); path != nil {
+			d.stop = &CycleError{Path: path}
+			return
+		}
+	}
+	if d.turn() { // a turn waits for nobody: it is told when that build is done
+		e.later = append(e.later, &d.aim.Node)
+		d.stop = errLater
+		return
+	}
+	d.t.unlock(d.a) // which may run the very hooks
+	inside := e.Has(graph.Blocked) && stackHas(disposing)
+	d.t.mu.Lock()
+	if e.Phase() != graph.Building && !e.Has(graph.Blocked) {
+		return
+	}
+	if inside {
+		d.stop = usage(e.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+		return
+	}
+	if e.wake == nil {
+		e.wake = make(chan struct{})
+	}
+	wake := e.wake
+	d.on = e
+	d.t.unlock(d.a)
+	<-wake
+	d.t.mu.Lock()
+	d.on = nil
+}
+
+// check asks the filter of an edge, which runs user code.
+func (d *drive) check(s *graph.Sel) {
+	d.checking = true
+	d.t.unlock(d.a)
+	changed := s.Changed()
+	d.t.mu.Lock()
+	d.checking = false
+	d.walk.Checked(changed)
+}
+
+// cycle returns the names on the way back to d.by, if e's build waits for that.
+func (d *drive) cycle(e *element) []string {
+	way := d.names(nil)
+	if e == d.by {
+		return append([]string{d.by.p.Name()}, way...)
+	}
+	type visit struct {
+		e   *element
+		way []string
+	}
+	seen := map[*element]bool{e: true}
+	todo := []visit{{e, way}}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for w := v.e.waiting; w != nil; w = w.next {
+			if w.on == nil {
+				continue
+			}
+			way := w.names(v.way)
+			if w.on == d.by {
+				return append([]string{d.by.p.Name()}, way...)
+			}
+			if !seen[w.on] {
+				seen[w.on] = true
+				todo = append(todo, visit{w.on, way})
+			}
+		}
+	}
+	return nil
+}
+
+// names appends the names of what d goes through to what it runs or waits for.
+func (d *drive) names(to []string) []string {
+	to = append([]string(nil), to...)
+	k := len(to)
+	for n := range d.walk.Path {
+		to = append(to, n.Host.(*element).p.Name())
+	}
+	if len(to) == k && d.on != nil {
+		to = append(to, d.on.p.Name())
+	}
+	return to
+}
+
+// errLater says that a turn has to come back to an element.
+var errLater = errors.New("later")
+
+// fit sees to it that src's value, which is fresh, goes together with all that build gen
+// of e has watched so far (rule P3). If that takes time it returns false, and src may
+// not be fresh any more. The lock is held.
+func (t *tree) fit(e, src *element, gen uint64, a *after) bool {
+	if e.Phase() == graph.Building {
+		dep := t.graph.Fits(&e.Node, &src.Node, gen)
+		if dep == nil {
+			return true
+		}
+		d := t.drive()
+		d.a, d.by = a, e
+		d.join(e)
+		d.freshen(dep.Host.(*element))
+		d.part(e)
+		t.park(d)
+		return false
+	}
+	if e.Has(graph.Pending) { // written while it was in flight: a turn finds out what that means
+		e.Want()
+		e.c.settle(a)
+		t.mu.Lock()
+		if !src.Fresh() || !e.live(gen) {
+			return false
+		}
+	}
+	t.graph.Advance(&e.Node)
+	return true
+}
+
+// cycle returns the *CycleError that a watch of src by e's build would make. While an
+// asynchronous build runs its dependents may be at rest, so nobody waits: the watches
+// themselves are searched.
+func (t *tree) cycle(e, src *element) error {
+	if e.Phase() == graph.Building {
+		return nil
+	}
+	if path := t.graph.Cycle(&e.Node, &src.Node); path != nil {
+		return cycleOf(path)
+	}
+	return nil
+}
+
+// cycleOf makes an error of a path of watches that ends where it begins.
+func cycleOf(path []*graph.Node) *CycleError {
+	err := &CycleError{}
+	last := path[len(path)-1].Host.(*element).p.Name()
+	err.Path = append(err.Path, last)
+	for _, n := range path {
+		err.Path = append(err.Path, n.Host.(*element).p.Name())
+	}
+	return err
+}

@@ -1,0 +1,576 @@
+package weir
+
+// This file owns the end of builds: one context for each, its cause, the OnDispose hooks,
+// Cancel and Timeout, and the waiting of Resolve and Await. A build is over from the
+// moment it is marked so under the lock; what has to be run for it is collected in an
+// after and run by the goroutine that ended it, without the lock.
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// buildContext is the context of a build. In a synchronous build it is made when it is
+// first asked for.
+type buildContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+}
+
+// refKey is where the context of a build has its Ref, so that a Resolve with a context
+// derived from it is known to be the build's own (rule E2).
+type refKey struct{}
+
+// newContext makes a context that carries the values of the container's and of no caller
+// (rule C1). Nothing registers with the container's context: the build's is cancelled
+// from the graph, with a cause of its own.
+func (c *Container) newContext(ref Ref) (bc buildContext) {
+	ctx := context.WithValue(c.values, refKey{}, ref)
+	bc.Context, bc.cancel = context.WithCancelCause(ctx)
+	return bc
+}
+
+// contextOf returns the context of build gen; of one that is over a context that is
+// cancelled with the cause.
+func (e *element) contextOf(gen uint64) context.Context {
+	t := e.c.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !e.live(gen) {
+		bc := e.c.newContext(Ref{e, gen})
+		bc.cancel(e.why(gen))
+		return bc.Context
+	}
+	l := e.lived()
+	if l.context.Context == nil {
+		l.context = e.c.newContext(Ref{e, gen})
+	}
+	return l.context.Context
+}
+
+// why returns the cause of build gen, which is over. Only the newest end is kept; a build
+// without a life that was rebuilt left nothing behind, and that is for one reason only.
+func (e *element) why(gen uint64) error {
+	switch r := e.rare; {
+	case r != nil && r.endGen == gen && r.endWhy != nil:
+		return r.endWhy
+	case e.c.closed:
+		return &causeError{e.p, ErrContainerClosed}
+	}
+	return &causeError{e.p, ErrDependencyChanged}
+}
+
+// after is what a call has to do once it has let go of the lock. The zero value is ready.
+type after struct {
+	ends    []*ending
+	cancels []cancellation
+	starts  []start
+	raise   *PanicError // to be raised again when all is done (rule E3)
+}
+
+// cancellation is a context to be cancelled at once, while the hooks wait for the function.
+type cancellation struct {
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+// start is an asynchronous build function to be run on a goroutine of its own.
+type start struct {
+	e   *element
+	gen uint64
+	ctx context.Context
+}
+
+// unlock lets go of the lock and does what was collected. It may be called with nothing
+// collected, and a may be used again.
+func (t *tree) unlock(a *after) {
+	if len(a.ends) == 0 && len(a.starts) == 0 && len(a.cancels) == 0 {
+		t.mu.Unlock()
+		return
+	}
+	ends, starts, cancels := a.ends, a.starts, a.cancels
+	a.ends, a.starts, a.cancels = nil, nil, nil
+	t.mu.Unlock()
+	for _, x := range cancels {
+		x.cancel(x.cause)
+	}
+	for _, s := range starts {
+		go s.e.future.run(s.e, s.gen, s.ctx)
+	}
+	if len(ends) > 0 {
+		(&endings{todo: ends}).run(a)
+	}
+}
+
+// rethrow raises what was to be raised again.
+func (a *after) rethrow() {
+	if pe := a.raise; pe != nil {
+		a.raise = nil
+		panic(pe)
+	}
+}
+
+// end marks e's live build over. Unless its synchronous function is still running, its
+// life is detached at once. The lock is held.
+func (e *element) end(cause error, a *after) {
+	gen := e.gen.Load()
+	if gen == 0 {
+		return
+	}
+	e.gen.Store(0)
+	why := &causeError{e.p, cause}
+	if r := e.more(); true {
+		r.endGen, r.endWhy = gen, why
+	}
+	if e.Phase() == graph.Building {
+		e.Set(graph.Over)
+		e.rare.over = why
+		if l := e.life; l != nil && l.context.Context != nil {
+			a.cancels = append(a.cancels, cancellation{l.context.cancel, why})
+		}
+		return
+	}
+	e.detach(why, a)
+}
+
+// detach takes the life of a build that is over away from e, to be ended without the lock.
+// Until its hooks have returned no build of e may start (rule L5).
+func (e *element) detach(why error, a *after) {
+	l := e.life
+	if l == nil {
+		return
+	}
+	e.life = nil
+	e.Unset(graph.Life | graph.Joins | graph.Owner)
+	if e.rare != nil {
+		e.rare.joins = nil
+	}
+	for _, s := range l.owned {
+		s.detach()
+	}
+	x := &ending{e: e, life: l, why: why, hooks: l.pick(nil, onDispose)}
+	if len(x.hooks) > 0 || l.context.Context != nil {
+		e.ending++
+		e.Set(graph.Blocked)
+		e.c.busy++
+		a.ends = append(a.ends, x)
+	}
+}
+
+// endStale ends the builds that the last change made known stale (rules D4, L5).
+func (t *tree) endStale(a *after) {
+	for _, n := range t.graph.Ended() {
+		e := n.Host.(*element)
+		e.cause |= byReload
+		e.end(ErrDependencyChanged, a)
+		e.halted()
+	}
+}
+
+// halted ends an asynchronous build whose result nobody will see.
+func (e *element) halted() {
+	if e.Has(graph.InFlight) {
+		e.untimed()
+		e.c.tree.graph.Halt(&e.Node)
+	}
+}
+
+// untimed takes the timeout of e's build away.
+func (e *element) untimed() {
+	if r := e.rare; r != nil && r.timeout != nil {
+		e.c.drop(r.timeout)
+		r.timeout = nil
+	}
+}
+
+// ending is a build that is over and whose hooks have to be run.
+type ending struct {
+	e     *element
+	life  *life
+	why   error
+	hooks []*hook
+}
+
+// endings runs the ends of builds, one after the other, whatever their hooks do.
+type endings struct {
+	todo []*ending
+}
+
+func (es *endings) run(a *after) {
+	for _, x := range es.todo {
+		if x.life.context.Context != nil {
+			x.life.context.cancel(x.why)
+		}
+	}
+	for len(es.todo) > 0 {
+		es.step(a)
+	}
+}
+
+// step runs hooks until all is done or one of them does not return.
+func (es *endings) step(a *after) {
+	var running *ending
+	defer func() {
+		if running == nil {
+			return
+		}
+		r := recover()
+		running.e.c.report(panicked(running.e.p, r), a)
+		if r == nil { // Goexit: this goroutine is done for, the rest goes on elsewhere
+			rest := &endings{todo: es.todo}
+			es.todo = nil
+			go func() {
+				var a after
+				for len(rest.todo) > 0 {
+					rest.step(&a)
+				}
+				a.rethrow()
+			}()
+		}
+	}()
+	for len(es.todo) > 0 {
+		x := es.todo[0]
+		for len(x.hooks) > 0 {
+			h := x.hooks[len(x.hooks)-1]
+			x.hooks = x.hooks[:len(x.hooks)-1]
+			if h.removed.Load() {
+				continue
+			}
+			running = x
+			runDisposeHook(x.e, h)
+			running = nil
+		}
+		es.todo = es.todo[1:]
+		x.e.ended()
+	}
+}
+
+// runDisposeHook is a frame to be found on the stack: see [element.insideDispose].
+//
+//go:noinline
+func runDisposeHook(e *element, h *hook) {
+	if h.fnErr == nil {
+		h.fn()
+		return
+	}
+	if err := h.fnErr(); err != nil {
+		e.c.errors.add(&causeError{e.p, err})
+	}
+}
+
+// ended notes that the hooks of a build of e have returned.
+func (e *element) ended() {
+	c := e.c
+	c.tree.mu.Lock()
+	if e.ending--; e.ending == 0 {
+		e.Unset(graph.Blocked)
+		e.woken()
+		e.Want()
+		e.leave()
+	}
+	c.rest()
+	var a after
+	c.settle(&a)
+}
+
+// woken wakes whoever waits for e's build, or the end of one.
+func (e *element) woken() {
+	if e.wake != nil {
+		close(e.wake)
+		e.wake = nil
+	}
+}
+
+// waiters is whom a settled result wakes; err, set before done is closed, is what they
+// return instead of looking at the state.
+type waiters struct {
+	done chan struct{}
+	err  error
+}
+
+// wait returns what the next settled result closes. The lock is held.
+func (e *element) wait() *waiters {
+	r := e.more()
+	if r.waiters == nil {
+		r.waiters = &waiters{done: make(chan struct{})}
+	}
+	return r.waiters
+}
+
+// settled wakes those who wait for a result.
+func (e *element) settled(err error) {
+	if r := e.rare; r != nil && r.waiters != nil {
+		r.waiters.err = err
+		close(r.waiters.done)
+		r.waiters = nil
+	}
+}
+
+// cancelBuild is Cancel (rule C6).
+func cancelBuild(c *Container, p *base, cause error) {
+	var a after
+	c.tree.mu.Lock()
+	if e := c.table.find(p); e != nil && !c.closed {
+		e.stopped(cause, true, &a)
+	}
+	c.done(&a)
+}
+
+// timedOut ends build gen because of its Timeout.
+func (e *element) timedOut(gen uint64, a *after) {
+	e.rare.timeout = nil
+	if e.gen.Load() == gen {
+		e.stopped(context.DeadlineExceeded, false, a)
+	}
+}
+
+// stopped ends the build in flight without making e stale; keep says that data from
+// before outweighs the cause.
+func (e *element) stopped(cause error, keep bool, a *after) {
+	t := e.c.tree
+	why := error(&causeError{e.p, cause})
+	switch {
+	case e.gen.Load() == 0 || e.future == nil:
+	case e.Phase() == graph.Building:
+		e.end(cause, a)
+		e.rare.stop, e.rare.keep = why, keep
+	case e.Has(graph.InFlight):
+		e.end(cause, a)
+		e.untimed()
+		t.graph.Land(&e.Node)
+		e.publishStop(why, keep, a)
+	}
+}
+
+// publishStop publishes the state of a build that Cancel or Timeout ended.
+func (e *element) publishStop(why error, keep bool, a *after) {
+	g := &e.c.tree.graph
+	g.Stopped(&e.Node)
+	g.Change(&e.Node, true)
+	e.future.stop(e, why, keep)
+	e.settled(why)
+	e.c.tree.endStale(a)
+	e.Show()
+}
+
+// Await returns the result of src, waiting for it while it is loading, and makes it a
+// dependency of ref's build: a different result later makes the build stale, the loading
+// in between does not (rule D10). It waits for the newest build of src, whatever is
+// rebuilt meanwhile, and under the build's own context: when the build ends it returns
+// the cause (rule C8), also if it was over before. Errors are src's own, unwrapped (A3).
+// A wait that would close a cycle returns a *CycleError. Await may be called from several
+// goroutines of one build.
+func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
+	var zero T
+	if src == nil {
+		misuse(nil, "Await of a nil source")
+	}
+	b := src.watchable("Await")
+	ref.valid("Await")
+	var f *filter[AsyncValue[T]]
+	var edge *edgeFilter
+	if src.selects() {
+		f = newFilter(Source[AsyncValue[T]](src))
+		edge = &f.edge
+		edge.settled = true
+	}
+	raw, err := ref.await(b, edge)
+	if err != nil {
+		return zero, err
+	}
+	if f != nil {
+		return f.see(raw).Result()
+	}
+	return src.view(raw).Result()
+}
+
+// await is Await without the type.
+func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
+	e, c := r.e, r.e.c
+	t := c.tree
+	var a after
+	ctx := r.Context()
+	t.mu.Lock()
+	for {
+		if !e.live(r.gen) {
+			err = e.why(r.gen)
+			break
+		}
+		src, stop := c.freshElement(p, e, &a)
+		if err = stop; err != nil {
+			break
+		}
+		if !e.live(r.gen) {
+			continue
+		}
+		if path := t.cycle(e, src); path != nil {
+			err = path
+			break
+		}
+		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
+		if src.atRest() {
+			if !t.fit(e, src, r.gen, &a) {
+				continue // something was written meanwhile
+			}
+			raw = src.host.raw()
+			kind, sel := edge.armed(src, raw)
+			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
+			src.touched()
+			break
+		}
+		w := src.wait()
+		d := &drive{t: t, on: src}
+		d.join(e)
+		src.Waiting(1)
+		src.Want()
+		c.yield(e, &a)
+		select {
+		case <-w.done:
+			err = w.err
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		t.mu.Lock()
+		src.Waiting(-1)
+		d.part(e)
+		if err != nil {
+			break
+		}
+	}
+	c.yield(e, &a)
+	a.rethrow()
+	return raw, err
+}
+
+// Resolve returns the result of src, waiting for it while it is loading, and builds it
+// first if need be. It waits for the newest build, whatever is rebuilt meanwhile, and is
+// a listener for as long as it waits; of a value at rest it is a touch (rule L4). When ctx
+// ends it returns context.Cause(ctx) at once and leaves: the others never notice, and if
+// it was the last listener the work is cancelled after the delay (rule C7). Errors are
+// src's own, unwrapped (A3). After Close it returns [ErrContainerClosed], through a ref
+// that is over the cause. A wait of a build, by its ref or a context derived from its
+// own, that would close a cycle returns a *CycleError.
+func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error) {
+	var zero T
+	if src == nil {
+		misuse(nil, "Resolve of a nil source")
+	}
+	b := src.watchable("Resolve")
+	at := scopeOf(s, "Resolve")
+	if ctx == nil {
+		misuse(b, "Resolve needs a context: use context.Background if there is none")
+	}
+	if ctx.Err() != nil {
+		return zero, context.Cause(ctx)
+	}
+	if at.by == nil {
+		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == at.c.tree {
+			at.by = ref.builder()
+		}
+	}
+	raw, err := at.resolve(ctx, b)
+	if err != nil {
+		return zero, err
+	}
+	return src.view(raw).Result()
+}
+
+// resolve is Resolve without the type.
+func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
+	c := at.c
+	t := c.tree
+	if e := c.table.find(p); e != nil && e.Word.Load()&graph.Readable != 0 && !at.over() {
+		if raw := e.host.raw(); isResting(raw) {
+			e.touch()
+			return raw, nil
+		}
+	}
+	var own <-chan struct{}
+	if at.ref.e != nil {
+		own = at.ref.Context().Done()
+	}
+	var a after
+	var e *element // that it is a listener of
+	t.mu.Lock()
+	for {
+		if at.overLocked() {
+			err = at.ref.e.why(at.ref.gen)
+			break
+		}
+		now, stop := c.freshElement(p, at.by, &a)
+		if err = stop; err != nil {
+			break
+		}
+		if now.atRest() {
+			raw = now.host.raw()
+			now.touched()
+			break
+		}
+		if e == nil { // from now on it cannot be disposed
+			e = now
+			e.resolvers++
+			t.graph.AddListener(&e.Node, false)
+		}
+		w := e.wait()
+		e.Want()
+		d := &drive{t: t, on: e}
+		if at.by != nil {
+			d.join(at.by)
+		}
+		c.yield(at.by, &a)
+		select {
+		case <-w.done:
+			err = w.err
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-own:
+			err = context.Cause(at.ref.Context())
+		}
+		t.mu.Lock()
+		if at.by != nil {
+			d.part(at.by)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if e != nil && !c.closed {
+		e.resolvers--
+		t.graph.RemoveListener(&e.Node, false)
+	}
+	c.yield(at.by, &a)
+	a.rethrow()
+	return raw, err
+}
+
+// isResting reports whether raw is an async value that is not loading.
+func isResting(raw any) bool {
+	r, ok := raw.(interface{ resting() bool })
+	return ok && r.resting()
+}
+
+// errorLog keeps what OnDisposeErr hooks returned, for Shutdown.
+type errorLog struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+// maxErrors bounds what is kept of a container that lives long and releases badly.
+const maxErrors = 100
+
+func (l *errorLog) add(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.errs) < maxErrors {
+		l.errs = append(l.errs, err)
+	}
+}
+
+func (l *errorLog) join() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.errs...)
+}

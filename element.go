@@ -1,0 +1,187 @@
+package weir
+
+// This file owns the element: a provider's live entry in one container, untyped, and the
+// cell around it that holds the value. How it lives is in lifecycle.go, how it is built
+// in build.go.
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// element is one provider in one container. What is not atomic is guarded by the lock of
+// the container's tree.
+type element struct {
+	graph.Node
+	c      *Container
+	p      *base // what it is found by; an override may build it
+	host   host
+	future futureKinds   // nil for kinds that cannot fail
+	gen    atomic.Uint64 // the build that is live, or 0
+
+	life    *life       // what the live build owns; nil for a plain value
+	fail    *PanicError // what the last synchronous build ended with, if not with a value
+	first   *sub        // listeners in order of subscription
+	last    *sub
+	waiting *drive        // what its build waits for or runs: the edges of the search for cycles
+	wake    chan struct{} // closed when the build that is running, or its end, is done; made by who waits
+	rare    *rare
+
+	newest    uint64 // the newest build, over or not
+	builds    uint32
+	resolvers int   // calls of Resolve that wait
+	depth     int32 // of nested first builds
+	cause     endCause
+	reason    BuildReason   // of the newest build
+	selfEnds  int           // how often in a row its synchronous build has ended itself
+	later     []*graph.Node // what a turn wants brought up to date when this one is built
+	async     bool          // its build function has a goroutine of its own
+	dead      bool          // out of the table
+	inUsage   bool          // in its container's list
+	inDying   bool
+	ending    int8 // ends whose hooks are running
+}
+
+// endCause is why the next build is made.
+type endCause uint8
+
+const (
+	byRefresh endCause = 1 << iota // Invalidate
+	byReload                       // a dependency changed
+)
+
+// rare is what only asynchronous and AutoDispose elements need.
+type rare struct {
+	flights int      // build functions that have not returned
+	next    *start   // the build that starts when they have
+	waiters *waiters // whom a result wakes
+	over    error    // why the synchronous build in progress was ended
+	stop    error    // it was stopped by Cancel or Timeout: publish this instead of building again
+	keep    bool     // it was Cancel
+	endGen  uint64   // the last build that was ended, and why
+	endWhy  error
+	timer   *timer // its disposal, in its container's heap
+	timeout *timer
+
+	since   time.Duration // the latest of going on standby, last link, last touch
+	left    time.Duration // when the last listener left
+	touched atomic.Int64  // the last touch without the lock
+	joins   []bool        // listeners that came (true) or left, not told yet
+	lasted  time.Duration // the last build
+	built   time.Duration // when it began
+}
+
+// host is the typed part around an element.
+type host interface {
+	// compute runs the build function and keeps the result back; it reports whether that
+	// is different from the value.
+	compute(ref Ref) bool
+	// release publishes what compute kept back; the lock is held.
+	release()
+	// raw returns the pointer to the published snapshot, nil if there is none.
+	raw() any
+	// drop forgets the value.
+	drop()
+}
+
+// cell is an element with its value: an immutable snapshot behind an atomic pointer.
+type cell[S any] struct {
+	element
+	val  atomic.Pointer[S]
+	next *S           // computed, not published
+	from *provider[S] // whose build makes it: p, or its override
+}
+
+func (x *cell[S]) compute(ref Ref) bool {
+	x.next = nil
+	v := x.from.build(ref)
+	if old := x.val.Load(); old != nil && !x.from.changed(old, &v) {
+		return false
+	}
+	x.next = &v
+	return true
+}
+
+func (x *cell[S]) release() {
+	if x.next != nil {
+		x.publish(x.next)
+		x.next = nil
+	}
+}
+
+func (x *cell[S]) publish(v *S) {
+	x.val.Store(v)
+}
+
+func (x *cell[S]) raw() any {
+	if v := x.val.Load(); v != nil {
+		return v
+	}
+	return nil
+}
+
+func (x *cell[S]) drop() { x.val.Store(nil) }
+
+func (e *element) init(c *Container, p *base, h host) {
+	e.c, e.p, e.host = c, p, h
+	e.Host, e.Queue = e, &c.queue
+	if s := p.settings(); s.auto {
+		e.Set(graph.Auto | graph.Usage)
+		e.rare = &rare{}
+	}
+}
+
+func (e *element) auto() bool { return e.Has(graph.Auto) }
+
+// more is the rare part, made when it is first needed.
+func (e *element) more() *rare {
+	if e.rare == nil {
+		e.rare = &rare{}
+	}
+	return e.rare
+}
+
+// shown lets readers without the lock in again.
+func (e *element) shown() { e.Show() }
+
+// live reports whether gen is the build that is not over.
+func (e *element) live(gen uint64) bool {
+	return gen != 0 && e.gen.Load() == gen && !(e.Phase() == graph.Built && e.Has(graph.Dirty))
+}
+
+// atRest reports whether an async value is not loading.
+func (e *element) atRest() bool {
+	raw := e.host.raw()
+	r, ok := raw.(interface{ resting() bool })
+	return ok && r.resting()
+}
+
+// NodeEvent implements [graph.Host]: it notes what the turn has to tell.
+func (e *element) NodeEvent(ev graph.Event) {
+	switch ev {
+	case graph.On, graph.Off:
+		e.ownedSwitched(ev == graph.On)
+		return
+	case graph.Idle:
+		if e.auto() {
+			e.rare.since = e.c.now()
+		}
+	case graph.Unused:
+		if e.auto() {
+			e.rare.left = e.c.now()
+		}
+	case graph.Added, graph.Removed:
+		e.more().joins = append(e.more().joins, ev == graph.Added)
+	}
+	e.noteUsage()
+}
+
+// noteUsage queues e for its hooks, and for being looked at for disposal.
+func (e *element) noteUsage() {
+	if !e.inUsage {
+		e.inUsage = true
+		e.c.usage = append(e.c.usage, e)
+	}
+}

@@ -1,0 +1,113 @@
+package weir
+
+// This file owns Family: providers by key, one pointer for each key for as long as
+// anything holds it. The map holds its members weakly, so a family costs nothing for
+// keys that are no longer used.
+
+import (
+	"runtime"
+	"sync"
+	"weak"
+)
+
+// Family makes a provider for each key. As an [AnyProvider] it stands for all its live
+// members. It is safe for concurrent use.
+type Family[K comparable, P any] struct {
+	base
+	create  func(key K) *P
+	asBase  func(p *P) *base
+	opts    []ProviderOption
+	mu      sync.RWMutex // guards members
+	members map[K]weak.Pointer[P]
+}
+
+// providerPtr is satisfied by pointers to provider kinds.
+type providerPtr[P any] interface {
+	*P
+	AnyProvider
+}
+
+// NewFamily returns a family whose members create makes, with opts applied to each of
+// them on top of their own. create must make a new provider at each call; it may run
+// again for a key whose member nobody holds any more. A nil create is a *UsageError.
+//
+// A family that refers to itself in create needs to be assigned in func init.
+func NewFamily[K comparable, P any, PP providerPtr[P]](create func(key K) PP, opts ...ProviderOption) *Family[K, P] {
+	f := &Family[K, P]{opts: opts, members: make(map[K]weak.Pointer[P])}
+	newFamilyBase(&f.base, opts)
+	if create == nil {
+		misuse(&f.base, "NewFamily needs a create function")
+	}
+	f.create = func(key K) *P { return (*P)(create(key)) }
+	f.asBase = func(p *P) *base { return PP(p).identity() }
+	return f
+}
+
+// newFamilyBase is one frame, as newBase expects between itself and the constructor.
+func newFamilyBase(b *base, opts []ProviderOption) { newBase(b, familyKind, nil, opts) }
+
+// Of returns the member for key: the same pointer for the same key for as long as
+// anything holds it, an element of a container included. It runs create, without a lock,
+// if there is none; of two callers that race one member wins. A panic in create goes to
+// the caller and leaves nothing behind. A create that returns nil, or a provider that it
+// returned before, is a *UsageError.
+func (f *Family[K, P]) Of(key K) *P {
+	if f == nil || f.create == nil {
+		misuse(nil, "Of called on a nil or zero Family: make it with NewFamily")
+	}
+	if p := f.lookup(key); p != nil {
+		return p
+	}
+	p := f.create(key)
+	b := f.asBase(p)
+	if b == nil || b.id == 0 {
+		misuse(&f.base, "create returned no provider for key %v", key)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if other := f.members[key].Value(); other != nil {
+		return other
+	}
+	if b.member != nil {
+		misuse(&f.base, "create returned a provider that belongs to a family already, for key %v: make a new one at each call", key)
+	}
+	if len(f.opts) > 0 {
+		s := *b.settings()
+		apply(b, &s, f.opts)
+		b.set = &s
+		b.impl.decide() // Equal may have come with the options
+	}
+	b.member = &member{family: &f.base, key: key}
+	w := weak.Make(p)
+	f.members[key] = w
+	runtime.AddCleanup(p, func(key K) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.members[key] == w {
+			delete(f.members, key)
+		}
+	}, key)
+	return p
+}
+
+func (f *Family[K, P]) lookup(key K) *P {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.members[key].Value()
+}
+
+func (f *Family[K, P]) identity() *base {
+	if f == nil {
+		return nil
+	}
+	return &f.base
+}
+
+func (f *Family[K, P]) elements(c *Container) (es []*element) {
+	for e := range c.table.all {
+		if e.p.member != nil && e.p.member.family == &f.base {
+			es = append(es, e)
+		}
+	}
+	return es
+}

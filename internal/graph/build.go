@@ -1,0 +1,364 @@
+package graph
+
+// This file owns the course of a build as the graph sees it: begin, the recording of
+// dependencies, commit, disposal. It never waits and decides nothing about values.
+
+// Begin starts build gen of n. A synchronous one is [Building] until Commit; an
+// asynchronous one is [InFlight] and has a value (loading) at once.
+func (g *Graph) Begin(n *Node, gen uint64, async bool) {
+	was := n.On()
+	n.serial++
+	n.flags &^= Stale | Over | Mixed
+	n.cursor, n.old, n.marked = 0, int32(len(n.deps)), 0
+	n.at = g.epoch.Load()
+	if async {
+		n.phase = Built
+		n.flags |= InFlight
+	} else {
+		n.phase = Building
+		n.token.Store(gen << 1)
+	}
+	g.switched(n, was)
+}
+
+// take takes the token of a synchronous build, so that no Watch moves the cursor. Those
+// who hold it never wait, so spinning is short.
+func (n *Node) take(to uint64) {
+	for {
+		t := n.token.Load()
+		if t&1 == 0 && n.token.CompareAndSwap(t, to) {
+			return
+		}
+	}
+}
+
+// Enter takes the token of synchronous build gen without the lock, if that build is
+// running and nobody else has it. Between Enter and Leave only Expected, Recent, Matched
+// and At may be called, and nothing that waits.
+func (n *Node) Enter(gen uint64) bool {
+	return n.token.CompareAndSwap(gen<<1, gen<<1|1)
+}
+
+// Leave gives the token back.
+func (n *Node) Leave(gen uint64) { n.token.Store(gen << 1) }
+
+// Expected returns the dependency whose value the last build watched at this place, or nil.
+func (n *Node) Expected() *Node {
+	if i := int(n.cursor); i < int(n.old) && len(n.deps) == int(n.old) && n.deps[i].kind == Value {
+		return n.deps[i].src
+	}
+	return nil
+}
+
+// Matched notes that this build has watched what was Expected.
+func (n *Node) Matched() { n.cursor++ }
+
+// Recent returns the dependency whose value was watched i+1 places ago, or nil.
+func (n *Node) Recent(i int) *Node {
+	if k := int(n.cursor) - 1 - i; k >= 0 && n.deps[k].kind == Value {
+		return n.deps[k].src
+	}
+	return nil
+}
+
+// Fits reports whether the value that n has now was current together with all that the
+// synchronous build of dst has watched so far, moving dst's moment if it must. A false
+// says that dep, which may be stale, has to be brought up to date first; Fits is then
+// asked again. When values of different moments were watched, dst is Mixed.
+func (g *Graph) Fits(dst, n *Node, gen uint64) (dep *Node) {
+	dst.take(gen<<1 | 1)
+	defer dst.token.Store(gen << 1)
+	if n.changedAt <= dst.at { // it is at least as old as the rest, and was current until now or until its own at
+		if n.Fresh() || n.at >= dst.at {
+			return nil
+		}
+	}
+	to := max(n.at, n.changedAt)
+	if n.Fresh() {
+		to = g.epoch.Load()
+	}
+	for i := range dst.deps {
+		if dst.parked(i) {
+			continue
+		}
+		s := dst.deps[i].src
+		if dst.changedSince(i) {
+			dst.flags |= Mixed
+			return nil
+		}
+		if !s.Fresh() && s.at < to {
+			return s
+		}
+	}
+	if to > dst.at {
+		dst.at = to
+	} else if !n.Fresh() && n.at < dst.at {
+		dst.flags |= Mixed
+	}
+	return nil
+}
+
+// changedSince reports whether dependency i has changed after n's moment. For a
+// filtered edge it may have.
+func (n *Node) changedSince(i int) bool {
+	switch n.deps[i].kind {
+	case Settled:
+		return n.deps[i].src.settledAt > n.at
+	case Waiting:
+		return false
+	}
+	return n.deps[i].src.changedAt > n.at
+}
+
+// Watch records that build gen of n depends on src. It returns the place of the edge, -1
+// for a value that this build watches already.
+func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
+	if n.phase == Building {
+		t := gen << 1
+		n.take(t | 1)
+		defer n.token.Store(t)
+	}
+	if kind == Value {
+		for ; n.marked < n.cursor; n.marked++ {
+			if d := &n.deps[n.marked]; d.kind == Value {
+				d.src.mark = gen
+			}
+		}
+		if src.mark == gen {
+			return -1
+		}
+		src.mark = gen
+	}
+	if kind == Waiting { // Awaits of one source share an edge
+		for i := range n.deps {
+			if d := &n.deps[i]; d.src == src && (d.kind == Settled || d.kind == Waiting) && !n.parked(i) {
+				return i
+			}
+		}
+	}
+	running := n.phase == Building || n.flags&InFlight != 0
+	if running && len(n.deps) == int(n.old) && n.cursor < n.old {
+		if d := &n.deps[n.cursor]; d.src == src && (d.kind == kind || d.kind == Settled && kind == Waiting) {
+			d.kind, d.sel = kind, sel
+			src.outs[d.out].kind = kind
+			n.cursor++
+			return int(n.cursor) - 1
+		}
+	}
+	kept := false
+	if src.flags&Joins != 0 { // a dependent that watches again has not left and come (rule P8)
+		for i := int(n.cursor); i < int(n.old); i++ {
+			if d := &n.deps[i]; running && d.src == src && !d.kept {
+				d.kept, kept = true, true
+				break
+			}
+		}
+	}
+	g.link(n, src, kind, sel)
+	if !kept && src.flags&Joins != 0 {
+		src.Host.NodeEvent(Added)
+	}
+	return len(n.deps) - 1
+}
+
+func (g *Graph) link(n, src *Node, kind Kind, sel *Sel) {
+	n.deps = append(n.deps, dep{src: src, sel: sel, out: uint32(len(src.outs)), kind: kind})
+	src.outs = append(src.outs, out{n, uint32(len(n.deps) - 1), kind})
+	if n.On() {
+		g.Use(src, 1)
+	}
+}
+
+// unlink takes edge i of n out of its source; the caller removes it from n.deps.
+func (g *Graph) unlink(n *Node, i int) {
+	d := n.deps[i]
+	s := d.src
+	last := len(s.outs) - 1
+	if int(d.out) != last {
+		moved := s.outs[last]
+		s.outs[d.out] = moved
+		moved.dst.deps[moved.in].out = d.out
+	}
+	s.outs[last] = out{}
+	s.outs = s.outs[:last]
+	if n.On() {
+		g.Use(s, -1)
+	}
+	if s.flags&Joins != 0 && !d.kept {
+		s.Host.NodeEvent(Removed)
+	}
+	g.unused(s)
+}
+
+// prune drops the dependencies of the last build that were not made again.
+func (g *Graph) prune(n *Node) {
+	c, o := int(n.cursor), int(n.old)
+	n.cursor, n.old = 0, 0
+	if c >= o {
+		return
+	}
+	for i := c; i < o; i++ {
+		g.unlink(n, i)
+	}
+	k := copy(n.deps[c:], n.deps[o:])
+	clear(n.deps[c+k:])
+	n.deps = n.deps[:c+k]
+	for i := c; i < len(n.deps); i++ {
+		d := &n.deps[i]
+		d.src.outs[d.out].in = uint32(i)
+	}
+}
+
+// Commit ends the synchronous build of n: its dependencies are those that it watched.
+// It reports whether the result may be published; then n is fresh, or stale still if it
+// was outdated after its last Watch (rule P3). A build that was ended meanwhile or saw
+// values of different moments leaves n dirty.
+func (g *Graph) Commit(n *Node) (ok bool) {
+	n.take(0)
+	n.serial++
+	g.prune(n)
+	ok = n.flags&(Over|Mixed) == 0
+	n.phase = Built
+	if !ok {
+		n.flags = n.flags&^(Over|Mixed|Pending) | Dirty
+	} else if n.flags&Stale != 0 || n.at != g.epoch.Load() {
+		g.judge(n)
+	}
+	g.switched(n, true)
+	n.Want()
+	return ok
+}
+
+// Stopped makes n, whose build was cut short on purpose, as stale as its dependencies say.
+func (g *Graph) Stopped(n *Node) { g.judge(n) }
+
+// judge sets the stale bits of a node that was just built from what its dependencies are
+// now, and moves its moment to now if nothing has changed.
+func (g *Graph) judge(n *Node) {
+	n.flags &^= Stale
+	for i := range n.deps {
+		s := n.deps[i].src
+		if n.changedSince(i) {
+			if n.deps[i].kind == Filtered {
+				n.flags |= Pending
+				continue
+			}
+			n.flags |= Dirty
+			return
+		}
+		if !s.Fresh() {
+			n.flags |= Pending
+		}
+	}
+	if n.flags&Stale == 0 {
+		n.at = g.epoch.Load()
+	}
+}
+
+// Publish notes the outcome of a build that Commit let through, or the first state of an
+// asynchronous one: changed if it is different from the state before, settled if it is a
+// settled result different from the last one, fail if it is a kept panic.
+func (n *Node) Publish(isChanged, settled, fail bool) {
+	n.flags &^= failed
+	if fail {
+		n.flags |= failed
+	}
+	if settled {
+		n.settledAt = n.at
+	}
+	if isChanged {
+		n.changedAt = n.at
+		n.Deliver()
+	}
+}
+
+// Land ends the asynchronous build of n: what it did not watch again is dropped.
+func (g *Graph) Land(n *Node) {
+	if n.flags&InFlight == 0 {
+		return
+	}
+	n.serial++
+	g.prune(n)
+	n.flags &^= InFlight
+	g.switched(n, true)
+}
+
+// Halt ends the asynchronous build of n because it is out of date. Its watches stay, and
+// those of the build before too: the next build parks them all until it is done.
+func (g *Graph) Halt(n *Node) {
+	if n.flags&InFlight == 0 {
+		return
+	}
+	n.serial++
+	n.cursor, n.old = 0, 0
+	n.flags &^= InFlight
+	g.switched(n, true)
+}
+
+// Arm turns the edge of an Await that has got its result into one that hears of others:
+// Settled, or Filtered by sel.
+// The caller has seen to it that n is fresh or a synchronous build that Fits.
+func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
+	if n.phase == Building {
+		n.take(gen<<1 | 1)
+		defer n.token.Store(gen << 1)
+	}
+	d := &n.deps[i]
+	d.kind, d.sel = kind, sel
+	d.src.outs[d.out].kind = kind
+}
+
+// Advance moves the moment of an asynchronous build to now, if it is fresh, so that what
+// it watches next is not taken for a change.
+func (g *Graph) Advance(n *Node) {
+	if n.flags&Stale == 0 {
+		n.at = g.epoch.Load()
+	}
+}
+
+// Dispose makes n absent and drops its watches, parked ones too.
+func (g *Graph) Dispose(n *Node) {
+	n.serial++
+	n.cursor, n.old = 0, 0
+	n.hide()
+	for i := len(n.deps) - 1; i >= 0; i-- { // last first, so that no edge moves; n counts as it did until all are gone
+		g.unlink(n, i)
+		n.deps[i] = dep{}
+		n.deps = n.deps[:i]
+	}
+	n.phase = Absent
+	n.flags &^= Stale | InFlight | failed | Life | Joins | Owner | Over | Mixed
+}
+
+// Cycle returns the nodes on a path of watches from src down to n, if a watch of src by
+// n would close one: for an asynchronous build, whose dependents may be fresh while it
+// runs. Synchronous builds find their cycles by waiting.
+func (g *Graph) Cycle(n, src *Node) (path []*Node) {
+	if n == src {
+		return []*Node{n}
+	}
+	if len(n.outs) == 0 {
+		return nil
+	}
+	from := map[*Node]*Node{n: nil}
+	todo := []*Node{n}
+	for len(todo) > 0 {
+		x := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for i := range x.outs {
+			o := &x.outs[i]
+			if _, ok := from[o.dst]; ok || o.dst.parked(int(o.in)) {
+				continue
+			}
+			from[o.dst] = x
+			if o.dst == src {
+				for at := src; at != nil; at = from[at] {
+					path = append(path, at)
+				}
+				return path
+			}
+			todo = append(todo, o.dst)
+		}
+	}
+	return nil
+}

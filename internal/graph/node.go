@@ -1,0 +1,327 @@
+package graph
+
+import "sync/atomic"
+
+// Phase says how far a node's life has come. Whether a built node is active or on
+// standby follows from its counts and is not kept twice.
+type Phase uint8
+
+const (
+	// Absent: no value. Next: Building, or Built for a node with [InFlight].
+	Absent Phase = iota
+	// Building: a synchronous build function is running. Next: Built, Absent.
+	Building
+	// Built: there is a value (or a kept failure). Next: Building, Absent.
+	Built
+)
+
+// Flags are facts about a node, and membership in the lists of its queue.
+type Flags uint32
+
+const (
+	// Pending: something that the node depends on may have changed.
+	Pending Flags = 1 << iota
+	// Dirty: something did change, or the build was ended by hand.
+	Dirty
+	// InFlight: an asynchronous build is running. It has a value all the while.
+	InFlight
+	// Life: the build owns a context, hooks or links, so that its end must be told.
+	Life
+	// Usage: the host wants Busy and Idle.
+	Usage
+	// Joins: the host wants Added and Removed.
+	Joins
+	// Owner: subscriptions count as long as this node counts: the host wants On and Off.
+	Owner
+	// Blocked: the hooks of the last build have not returned: no build may start.
+	Blocked
+	// Over: the synchronous build in progress was ended.
+	Over
+	// Mixed: the synchronous build in progress saw values of different moments.
+	Mixed
+	// Auto: to be disposed when unused, so that reads on standby must be noted.
+	Auto
+	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
+	Weak
+
+	queued  // in Queue.stale
+	changed // in Queue.changed
+	failed  // its value is a kept panic: never to be read without the lock
+)
+
+// Stale is what keeps a node from being read as it is.
+const Stale = Pending | Dirty
+
+// Event tells a host what has happened to its node's counts. Hosts are told under the
+// lock and only note it down.
+type Event uint8
+
+const (
+	Idle    Event = iota // active went 1 -> 0
+	Busy                 // active went 0 -> 1
+	Removed              // a dependent stopped watching
+	Added                // a dependent started to watch
+	Unused               // the last user of any sort left
+	Off                  // neither active nor building any more
+	On                   // active or building again
+)
+
+// Host is the element around a node.
+type Host interface{ NodeEvent(ev Event) }
+
+// Kind says what of a dependency an edge hears.
+type Kind uint8
+
+const (
+	Value    Kind = iota // every change of the value
+	Settled              // changes of the settled result (Await)
+	Filtered             // what a selection lets through
+	Waiting              // nothing yet: an Await that waits; it becomes Settled
+)
+
+// Sel is the filter of an edge: Changed reports whether what it lets through of the
+// dependency is different from what the dependent saw. It runs user code.
+type Sel struct{ Changed func() bool }
+
+type dep struct {
+	src  *Node
+	sel  *Sel   // of a Filtered edge
+	out  uint32 // where in src.outs this edge is
+	kind Kind
+	kept bool // the parked twin of an edge made again: its going is not told
+}
+
+type out struct {
+	dst  *Node
+	in   uint32 // where in dst.deps this edge is
+	kind Kind
+}
+
+// Bits of [Node.Word].
+const (
+	Readable uint32 = 1 << iota // built, fresh, not failed: the value may be loaded
+	Touch                       // on standby and to be disposed: a read must be noted
+)
+
+// Node is one vertex. All fields but Word and token are guarded by the lock of the
+// graph's owner; those of a running synchronous build (cursor, at) by its token too.
+type Node struct {
+	Word  atomic.Uint32 // what a reader without the lock must know
+	phase Phase
+	flags Flags
+	// token guards the cursor of a running synchronous build: 0 none, gen<<1 free,
+	// gen<<1|1 taken. A Watch that finds its dependency where the last build had it
+	// takes only this.
+	token atomic.Uint64
+
+	Host  Host
+	Queue *Queue
+
+	deps []dep // [0,cursor) made again, [cursor,old) of the last build, [old,) new
+	outs []out
+
+	cursor, old, marked int32
+	subs                int32 // listeners that are not dependents, paused ones included
+	active              int32 // users that are not paused
+	waiters             int32 // Awaits that wait: they want it fresh, and count as dependents already
+	serial              uint32
+
+	at        uint64 // the epoch at which all that the value was made from was current
+	changedAt uint64 // the epoch since which the value is what it is
+	settledAt uint64 // the same for the settled result of an async value
+	mark      uint64 // the last build that watched this node, as far as it is known
+}
+
+// Phase returns the node's phase.
+func (n *Node) Phase() Phase { return n.phase }
+
+// Has reports whether any of fs is set.
+func (n *Node) Has(fs Flags) bool { return n.flags&fs != 0 }
+
+// Set sets fs. Staleness and list membership are the graph's to set.
+func (n *Node) Set(fs Flags) { n.flags |= fs }
+
+// Unset clears fs.
+func (n *Node) Unset(fs Flags) { n.flags &^= fs }
+
+// Fresh reports whether the value is current.
+func (n *Node) Fresh() bool { return n.phase == Built && n.flags&Stale == 0 }
+
+// Active reports whether somebody who is not paused uses n (rule L1).
+func (n *Node) Active() bool { return n.active > 0 }
+
+// On reports whether n is active or building: whether its own watches count as active.
+func (n *Node) On() bool { return n.active > 0 || n.phase == Building || n.flags&InFlight != 0 }
+
+// Users counts listeners and dependents, paused ones included (rule L4).
+func (n *Node) Users() int { return int(n.subs) + len(n.outs) }
+
+// ActiveUsers counts the users that are not paused.
+func (n *Node) ActiveUsers() int { return int(n.active) }
+
+// At is the epoch at which all that the value was made from was current. In a running
+// synchronous build it is guarded by the token.
+func (n *Node) At() uint64 { return n.at }
+
+// ChangedAt is the epoch since which the value is what it is.
+func (n *Node) ChangedAt() uint64 { return n.changedAt }
+
+// Deps calls yield for each dependency of the latest build, in recorded order.
+func (n *Node) Deps(yield func(*Node) bool) {
+	for i := range n.deps {
+		if !n.parked(i) && !yield(n.deps[i].src) {
+			return
+		}
+	}
+}
+
+// AllDeps is Deps with the parked ones.
+func (n *Node) AllDeps(yield func(*Node) bool) {
+	for i := range n.deps {
+		if !yield(n.deps[i].src) {
+			return
+		}
+	}
+}
+
+// Dependents calls yield for each dependent.
+func (n *Node) Dependents(yield func(*Node) bool) {
+	for i := range n.outs {
+		if !yield(n.outs[i].dst) {
+			return
+		}
+	}
+}
+
+// parked reports whether edge i belongs to the build before the one that is running:
+// it goes on counting, but delivers nothing (rule P8).
+func (n *Node) parked(i int) bool {
+	return (n.phase == Building || n.flags&InFlight != 0) && i >= int(n.cursor) && i < int(n.old)
+}
+
+// hide keeps readers without the lock away.
+func (n *Node) hide() {
+	if n.Word.Load() != 0 {
+		n.Word.Store(0)
+	}
+}
+
+// Hide keeps readers without the lock away until Show.
+func (n *Node) Hide() { n.hide() }
+
+// Show lets readers without the lock in, if the value is fit to be read.
+func (n *Node) Show() {
+	var w uint32
+	if n.Fresh() && n.flags&failed == 0 {
+		w = Readable
+		if n.active == 0 && n.flags&Auto != 0 {
+			w |= Touch
+		}
+	}
+	if n.Word.Load() != w {
+		n.Word.Store(w)
+	}
+}
+
+// Queue lists what a container has to deliver. Lists are kept first-in first-out.
+type Queue struct {
+	stale   fifo[*Node]
+	changed fifo[*Node]
+	news    atomic.Bool
+}
+
+// News reports, without the lock, whether a node has become stale and wanted since the
+// last call of NextStale.
+func (q *Queue) News() bool { return q.news.Load() }
+
+// Work reports whether anything is queued.
+func (q *Queue) Work() bool { return q.stale.len() > 0 || q.changed.len() > 0 }
+
+// Changed reports how many nodes have listeners with something to hear.
+func (q *Queue) Changed() int { return q.changed.len() }
+
+// Stale reports how many nodes wait to be brought up to date.
+func (q *Queue) Stale() int { return q.stale.len() }
+
+// NextStale takes the next node that is stale and may be wanted, or returns nil.
+func (q *Queue) NextStale() *Node {
+	n := q.stale.pop()
+	if n != nil {
+		n.flags &^= queued
+	}
+	if q.news.Load() {
+		q.news.Store(false)
+	}
+	return n
+}
+
+// NextChanged takes the next node whose listeners have something to hear, or returns nil.
+func (q *Queue) NextChanged() *Node {
+	n := q.changed.pop()
+	if n != nil {
+		n.flags &^= changed
+	}
+	return n
+}
+
+// Clear forgets everything.
+func (q *Queue) Clear() {
+	for q.NextStale() != nil {
+	}
+	for q.NextChanged() != nil {
+	}
+}
+
+// Deliver queues n for its listeners, if it has any.
+func (n *Node) Deliver() {
+	if n.flags&changed == 0 && (n.subs > 0 || n.flags&Weak != 0) {
+		n.flags |= changed
+		n.Queue.changed.push(n)
+	}
+}
+
+// Want queues n to be brought up to date, if it is stale and somebody waits for that: a
+// listener, or its own build in flight, which may be over.
+func (n *Node) Want() {
+	if n.flags&Stale != 0 && n.flags&queued == 0 && n.Wanted() {
+		n.flags |= queued
+		n.Queue.stale.push(n)
+		if !n.Queue.news.Load() {
+			n.Queue.news.Store(true)
+		}
+	}
+}
+
+// Wanted reports whether a turn should bring n up to date when it is stale.
+func (n *Node) Wanted() bool {
+	return n.active > 0 && (n.subs > 0 || n.waiters > 0) || n.flags&InFlight != 0
+}
+
+// Waiting adds d to the Awaits that wait for n.
+func (n *Node) Waiting(d int32) { n.waiters += d }
+
+// fifo is a list that reuses its memory once it has run empty.
+type fifo[T any] struct {
+	items []T
+	head  int
+}
+
+func (f *fifo[T]) len() int { return len(f.items) - f.head }
+
+func (f *fifo[T]) push(v T) { f.items = append(f.items, v) }
+
+func (f *fifo[T]) pop() (v T) {
+	if f.head == len(f.items) {
+		return v
+	}
+	var zero T
+	v, f.items[f.head] = f.items[f.head], zero
+	if f.head++; f.head == len(f.items) {
+		f.items, f.head = f.items[:0], 0
+	} else if f.head >= 1024 && f.head*2 >= len(f.items) { // a list that never runs empty must not grow for ever
+		k := copy(f.items, f.items[f.head:])
+		clear(f.items[k:])
+		f.items, f.head = f.items[:k], 0
+	}
+	return v
+}

@@ -1,0 +1,318 @@
+package weir
+
+// This file owns the life of an element: its states as data, the hooks of a build, what a
+// turn tells them, standby and disposal. It must not run a hook with the lock held.
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// State is where an element is in its life. [ElementInfo] has it; the comment of each
+// constant names the states that may follow.
+type State uint8
+
+const (
+	// StateAbsent: not built, or disposed. Then: building.
+	StateAbsent State = iota
+	// StateBuilding: a build function is running. Then: active, standby, absent.
+	StateBuilding
+	// StateActive: built, with a listener that is not paused. Then: standby, building, absent (closed).
+	StateActive
+	// StateStandby: built, not active. Then: active, building, absent.
+	StateStandby
+)
+
+// successors is the picture of the life of an element, for the tests and the docs.
+var successors = map[State][]State{
+	StateAbsent:   {StateBuilding},
+	StateBuilding: {StateActive, StateStandby, StateAbsent},
+	StateActive:   {StateStandby, StateBuilding, StateAbsent},
+	StateStandby:  {StateActive, StateBuilding, StateAbsent},
+}
+
+// String returns the state's name.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+var stateNames = [...]string{"absent", "building", "active", "standby"}
+
+// state derives e's state from what the graph knows.
+func (e *element) state() State {
+	switch {
+	case e.Phase() == graph.Building || e.Has(graph.InFlight):
+		return StateBuilding
+	case e.Phase() == graph.Absent:
+		return StateAbsent
+	case e.Active():
+		return StateActive
+	}
+	return StateStandby
+}
+
+// BuildReason says why a build was started.
+type BuildReason uint8
+
+const (
+	ReasonFirstBuild BuildReason = iota // nothing was there, or it had been disposed
+	ReasonReload                        // a dependency changed, or InvalidateAsReload
+	ReasonRefresh                       // Invalidate, Refresh, InvalidateSelf
+	ReasonRetry                         // the last attempt failed
+)
+
+// String returns the reason's name.
+func (r BuildReason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+var reasonNames = [...]string{"first build", "reload", "refresh", "retry"}
+
+// hookKind tells the hooks of a build apart.
+type hookKind uint8
+
+const (
+	onCancel hookKind = iota
+	onResume
+	onAdd
+	onRemove
+	onDispose
+	onManual
+)
+
+var hookNames = [...]string{"OnCancel", "OnResume", "OnAddListener", "OnRemoveListener", "OnDispose", "OnManualInvalidation"}
+
+type hook struct {
+	kind    hookKind
+	removed atomic.Bool
+	fn      func()
+	fnErr   func() error // OnDisposeErr, instead of fn
+}
+
+// life is what a build owns beside its value: all of it goes with the build (rule L5).
+type life struct {
+	context   buildContext
+	hooks     []*hook // in order of registration
+	late      []*hook // OnCancel hooks that came on standby and have not run yet (rule L6)
+	owned     []*sub  // listeners through the ref
+	links     int     // keep-alive links that are open
+	cacheFor  time.Duration
+	cancelled bool // OnCancel has been told last, not OnResume
+}
+
+// lived returns the life of e's live build, made when it is first needed.
+func (e *element) lived() *life {
+	if e.life == nil {
+		// On standby the going was told to nobody, for there was nobody: it counts as told.
+		e.life = &life{cancelled: e.Phase() == graph.Built && !e.Active()}
+		e.Set(graph.Life)
+	}
+	return e.life
+}
+
+// because notes why the build that begins is made.
+func (e *element) because() {
+	switch {
+	case e.builds == 0:
+		e.reason = ReasonFirstBuild
+	case e.cause&byReload != 0:
+		e.reason = ReasonReload
+	default:
+		e.reason = ReasonRefresh
+	}
+	e.builds++
+}
+
+// pick returns the hooks of one kind that were not removed.
+func (l *life) pick(to []*hook, kind hookKind) []*hook {
+	for _, h := range l.hooks {
+		if h.kind == kind && !h.removed.Load() {
+			to = append(to, h)
+		}
+	}
+	return to
+}
+
+// register adds a hook to build gen of e (rule L6) and returns its removal.
+func (e *element) register(gen uint64, h *hook) (remove func()) {
+	t := e.c.tree
+	var a after
+	t.mu.Lock()
+	if !e.live(gen) {
+		t.unlock(&a)
+		if h.kind == onDispose {
+			e.c.runHook(e.p, h, &a) // what was acquired too late is released all the same
+			a.rethrow()
+		}
+		return func() {}
+	}
+	l := e.lived()
+	l.hooks = append(l.hooks, h)
+	switch h.kind {
+	case onAdd, onRemove:
+		e.Set(graph.Joins)
+	case onCancel:
+		if l.cancelled {
+			l.late = append(l.late, h)
+			e.noteUsage()
+		}
+	}
+	e.c.done(&a)
+	return func() {
+		if h.removed.Swap(true) {
+			return
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if i := slices.Index(l.hooks, h); i >= 0 {
+			l.hooks = slices.Delete(slices.Clone(l.hooks), i, i+1) // a turn may be going through the old one
+		}
+	}
+}
+
+// told takes what has to be told to e's hooks, in the order of rule L3, and looks at e
+// for disposal. The lock is held.
+func (e *element) told() (hooks []*hook) {
+	var joins []bool
+	if e.rare != nil {
+		joins, e.rare.joins = e.rare.joins, nil
+	}
+	if l := e.life; l != nil && e.live(e.gen.Load()) {
+		if e.auto() {
+			standby := e.Phase() == graph.Built && !e.Active()
+			switch {
+			case standby && !l.cancelled:
+				l.cancelled, l.late = true, nil
+				hooks = l.pick(hooks, onCancel)
+			case standby:
+				hooks, l.late = append(hooks, l.late...), nil
+			case l.cancelled && e.Active():
+				l.cancelled, l.late = false, nil
+				hooks = l.pick(hooks, onResume)
+			}
+		}
+		for _, came := range joins {
+			if came {
+				hooks = l.pick(hooks, onAdd)
+			} else {
+				hooks = l.pick(hooks, onRemove)
+			}
+		}
+	}
+	e.consider()
+	return hooks
+}
+
+// unused reports whether nothing keeps e but its delay (rule L4).
+func (e *element) unused() bool {
+	return e.auto() && e.Users() == 0 && e.Phase() == graph.Built && (e.life == nil || e.life.links == 0)
+}
+
+// delay is how long e stays on standby.
+func (e *element) delay() time.Duration {
+	if s := e.p.settings(); s.delayed {
+		return s.delay
+	}
+	return e.c.disposeDelay
+}
+
+// due is when e is to be disposed, if it stays unused.
+func (e *element) due() time.Duration {
+	r := e.rare
+	at := max(r.since, time.Duration(r.touched.Load())) + e.delay()
+	if e.life != nil && e.life.cacheFor > 0 {
+		at = max(at, max(r.left, r.built)+e.life.cacheFor)
+	}
+	return at
+}
+
+// consider puts e on its way out if nobody uses it.
+func (e *element) consider() {
+	if !e.unused() || e.inDying || e.c.closed {
+		return
+	}
+	if at := e.due(); at > e.c.now() {
+		e.c.schedule(e, at, disposeTimer)
+		return
+	}
+	e.inDying = true
+	e.c.dying = append(e.c.dying, e)
+}
+
+// touch notes a use that is no listener: one more full delay (rule L4). It needs no lock.
+func (e *element) touch() {
+	if e.Word.Load()&graph.Touch != 0 {
+		e.rare.touched.Store(int64(e.c.now()))
+	}
+}
+
+// touched is touch with the lock held.
+func (e *element) touched() {
+	if e.auto() && !e.Active() {
+		e.rare.touched.Store(int64(e.c.now()))
+	}
+}
+
+// dispose makes e absent (rules L4, L10). The lock is held.
+func (e *element) dispose(a *after) {
+	t := e.c.tree
+	e.end(ErrDisposed, a)
+	t.graph.Dispose(&e.Node)
+	e.fail, e.cause, e.builds = nil, 0, 0
+	if r := e.rare; r != nil {
+		r.next, r.joins = nil, nil
+		r.since, r.left = 0, 0
+		r.touched.Store(0)
+		e.c.unschedule(e)
+	}
+	e.settled(nil)
+	if e.Has(graph.Weak) {
+		e.host.drop() // only listeners that keep nothing remain: the value must be able to go
+	}
+	e.leave()
+}
+
+// leave takes e out of the table if nothing refers to it any more: no weak listener, no
+// build function that has not returned, no hook that is running. Those the next life of
+// the provider has to wait for (rules C5, L5).
+func (e *element) leave() {
+	if e.dead || e.Phase() != graph.Absent || e.Users() > 0 || e.Has(graph.Weak|graph.Blocked) || e.ending > 0 ||
+		e.rare != nil && e.rare.flights > 0 || e.wake != nil || e.c.closed {
+		return
+	}
+	e.dead = true
+	e.c.table.remove(e)
+}
+
+// KeepAliveLink keeps an element from being disposed; [Ref.KeepAlive] opens one.
+type KeepAliveLink struct {
+	e      *element
+	gen    uint64
+	closed atomic.Bool
+}
+
+// Close releases the link; the delay of rule L4 starts again from now. Closing it again,
+// or after its build is over, does nothing (rule L9). It is safe for concurrent use.
+func (l *KeepAliveLink) Close() {
+	if l == nil || l.e == nil || l.closed.Swap(true) {
+		return
+	}
+	e := l.e
+	var a after
+	e.c.tree.mu.Lock()
+	if e.live(l.gen) && e.life != nil && e.life.links > 0 {
+		e.life.links--
+		e.rare.since = max(e.rare.since, e.c.now())
+		e.consider()
+	}
+	e.c.done(&a)
+}

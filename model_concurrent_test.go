@@ -1,0 +1,590 @@
+package weir_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/weir-go/weir"
+)
+
+// The concurrent model test lets several goroutines loose on one container, in real time, and asserts only what no timing can
+// change: what each build, hook, listener and caller sees by itself while the storm lasts, and everything once it is over.
+
+// ---- checkers, which the sequential model test uses as well
+
+// modelPair checks that OnCancel and OnResume of one build alternate, OnCancel first (L2).
+type modelPair struct{ asleep bool }
+
+func (p *modelPair) note(what string) error {
+	if sleep := what == "cancel"; sleep == p.asleep {
+		return fmt.Errorf("%s, and it is asleep already: %v", what, p.asleep)
+	}
+	p.asleep = !p.asleep
+	return nil
+}
+
+// modelChain checks that each call of a subscription continues where the last one ended, and changes something (P5).
+type modelChain[V comparable] struct {
+	known bool
+	last  V
+}
+
+func (c *modelChain[V]) start(v V) { c.known, c.last = true, v }
+
+func (c *modelChain[V]) note(prev, next V) error {
+	if c.known && prev != c.last {
+		return fmt.Errorf("called with (%v, %v), and %v is what it last saw", prev, next, c.last)
+	}
+	if prev == next {
+		return fmt.Errorf("called with (%v, %v), which are equal", prev, next)
+	}
+	c.start(next)
+	return nil
+}
+
+// modelSolo checks that no two goroutines are inside at once (C5, G3).
+type modelSolo struct{ inside atomic.Int32 }
+
+func (s *modelSolo) enter() error {
+	if n := s.inside.Add(1); n != 1 {
+		return fmt.Errorf("%d are inside at once", n)
+	}
+	return nil
+}
+
+func (s *modelSolo) leave() { s.inside.Add(-1) }
+
+func TestModelCheckersSeeBadLogs(t *testing.T) {
+	// Negative control: each checker is shown what it must not accept, and what it must.
+	pair := func(log ...string) (err error) {
+		var p modelPair
+		for _, what := range log {
+			err = errors.Join(err, p.note(what))
+		}
+		return err
+	}
+	chain := func(log ...[2]int) (err error) {
+		var c modelChain[int]
+		for _, call := range log {
+			err = errors.Join(err, c.note(call[0], call[1]))
+		}
+		return err
+	}
+	var solo modelSolo
+	require.NoError(t, pair("cancel", "resume", "cancel"))
+	require.Error(t, pair("resume"))
+	require.Error(t, pair("cancel", "cancel"))
+	require.Error(t, pair("cancel", "resume", "resume"))
+	require.NoError(t, chain([2]int{1, 2}, [2]int{2, 1}))
+	require.Error(t, chain([2]int{1, 2}, [2]int{3, 4}), "a call was lost")
+	require.Error(t, chain([2]int{1, 2}, [2]int{1, 2}), "a call was doubled")
+	require.Error(t, chain([2]int{1, 1}), "nothing changed")
+	require.NoError(t, solo.enter())
+	require.Error(t, solo.enter(), "a second one came in")
+	require.True(t, whole(2003) && !whole(2006), "the left of 1, the right of 2")
+	require.True(t, opposite(105095) && !opposite(105094))
+}
+
+// ---- the graph
+
+// whole says whether a join of two derived values of one source is of one moment: the left is twice the source, the right thrice.
+func whole(v int) bool { return v/1000*3 == v%1000*2 }
+
+// opposite says the same of two states that are only written together, with opposite signs.
+func opposite(v int) bool { return v/1000-100 == 100-v%1000 }
+
+type stormNode struct {
+	modelUnit
+	name    string
+	async   bool
+	auto    bool
+	ok      func(v int) bool     // what every value must satisfy, whenever it is seen
+	want    func(now [3]int) int // recomputes the value
+	last    *stormBuild          // the newest; builds of a node never overlap, so that it needs no lock
+	solo    modelSolo
+	ref     atomic.Pointer[weir.Ref]
+	resolve func(ctx context.Context, s weir.Scope) (int, error)
+}
+
+type stormBuild struct {
+	node    *stormNode
+	mu      sync.Mutex
+	running bool
+	over    int
+	sleeps  modelPair
+}
+
+// storm is one round: a container, a graph, and what its builds and hooks have found.
+type storm struct {
+	c      *weir.Container
+	s      [3]*weir.StateProvider[int]
+	x, y   *weir.StateProvider[int]
+	join   [3]*weir.Provider[int]
+	nodes  []*stormNode
+	turn   modelSolo
+	tick   chan struct{} // what an asynchronous build and a caller's own cancellation wait for
+	count  atomic.Int64
+	mu     sync.Mutex
+	builds []*stormBuild
+	faults []string
+}
+
+type stormCaller struct{} // the key of a caller's context value
+
+var (
+	errStormOwn  = errors.New("the caller's own cause")
+	stormEndings = []error{weir.ErrDisposed, weir.ErrInvalidated, weir.ErrDependencyChanged, weir.ErrContainerClosed}
+)
+
+func (st *storm) fault(format string, args ...any) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.faults) < 10 {
+		st.faults = append(st.faults, fmt.Sprintf(format, args...))
+	}
+}
+
+func (st *storm) check(ok bool, format string, args ...any) {
+	if !ok {
+		st.fault(format, args...)
+	}
+}
+
+func (st *storm) noError(rule string, err error) { st.check(err == nil, "%s: %v", rule, err) }
+
+// begin records a build and registers every hook.
+func (st *storm) begin(n *stormNode, ref weir.Ref) (end func()) {
+	st.noError("C5: build functions of "+n.name, n.solo.enter())
+	b := &stormBuild{node: n, running: true}
+	if last := n.last; last != nil {
+		last.mu.Lock()
+		st.check(last.over == 1, "L5: a build of %s starts before the hooks of the one it replaces have returned", n.name)
+		last.mu.Unlock()
+	}
+	n.last = b
+	st.mu.Lock()
+	st.builds = append(st.builds, b)
+	st.mu.Unlock()
+	st.check(ref.Context().Value(stormCaller{}) == nil, "C1: a build of %s sees a caller's context", n.name)
+	locked := func(fn func()) func() {
+		return func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			fn()
+		}
+	}
+	ref.OnDispose(locked(func() {
+		b.over++
+		st.check(b.over == 1, "L5: OnDispose of %s runs twice in one build", n.name)
+		st.check(n.async || !b.running, "L5: OnDispose of %s runs beside its synchronous build function", n.name)
+		cause := context.Cause(ref.Context())
+		known := slices.ContainsFunc(stormEndings, func(end error) bool { return errors.Is(cause, end) })
+		st.check(known, "L5, C3: OnDispose of %s runs with the cause %v", n.name, cause)
+	}))
+	if n.auto { // OnCancel is not in a turn when it is registered on standby (L6)
+		ref.OnCancel(locked(func() { st.noError("L2: "+n.name, b.sleeps.note("cancel")) }))
+		ref.OnResume(locked(func() { st.inTurn(func() { st.noError("L2: "+n.name, b.sleeps.note("resume")) }) }))
+	}
+	ref.OnAddListener(func() { st.inTurn(func() {}) })
+	ref.OnRemoveListener(func() { st.inTurn(func() {}) })
+	n.ref.Store(&ref)
+	return func() {
+		locked(func() { b.running = false })()
+		n.solo.leave()
+	}
+}
+
+// inTurn runs what a turn delivers: turns of one container never overlap (G3).
+func (st *storm) inTurn(fn func()) {
+	st.noError("G3: turns", st.turn.enter())
+	defer st.turn.leave()
+	runtime.Gosched()
+	fn()
+}
+
+// linger is the work of an asynchronous build: none, or until somebody has handed it a tick or two.
+func (st *storm) linger(ctx context.Context) error {
+	for range st.count.Add(1) % 3 {
+		select {
+		case <-st.tick:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func newStorm() *storm {
+	st := &storm{tick: make(chan struct{})}
+	st.c = weir.NewContainer(weir.WithDisposeDelay(time.Millisecond), weir.WithPanicHandler(func(p *weir.PanicError) { st.fault("E3: told of %v", p) }))
+	state := func(name string, v int) *weir.StateProvider[int] {
+		p := weir.NewStateProvider(func(weir.Ref) int { return v }, weir.Name(name))
+		st.nodes = append(st.nodes, &stormNode{name: name, modelUnit: modelPlainUnit(func() *weir.StateProvider[int] { return p })})
+		return p
+	}
+	derived := func(name string, auto bool, opt weir.ProviderOption, ok func(int) bool, want func(now [3]int) int, build func(ref weir.Ref) int) *weir.Provider[int] {
+		n := &stormNode{name: name, auto: auto, ok: ok, want: want}
+		p := weir.NewProvider(func(ref weir.Ref) int {
+			defer st.begin(n, ref)()
+			runtime.Gosched()
+			return build(ref)
+		}, weir.Name(name), opt)
+		n.modelUnit = modelPlainUnit(func() *weir.Provider[int] { return p })
+		st.nodes = append(st.nodes, n)
+		return p
+	}
+	future := func(n *stormNode, p *weir.FutureProvider[int]) *weir.FutureProvider[int] {
+		n.modelUnit = modelAsyncUnit(func() *weir.FutureProvider[int] { return p })
+		n.resolve = func(ctx context.Context, s weir.Scope) (int, error) { return weir.Resolve(ctx, s, p) }
+		st.nodes = append(st.nodes, n)
+		return p
+	}
+	slowly := func(n *stormNode, build func(ref weir.Ref, wait func() error) (int, error)) func(context.Context, weir.Ref) (int, error) {
+		return func(ctx context.Context, ref weir.Ref) (int, error) {
+			defer st.begin(n, ref)()
+			return build(ref, func() error { return st.linger(ctx) })
+		}
+	}
+	joined := func(i int) func(now [3]int) int { return func(now [3]int) int { return now[i]*2*1000 + now[i]*3 } }
+
+	st.x, st.y = state("x", 1), state("y", -1)
+	var left, right [3]*weir.Provider[int]
+	for i := range st.s {
+		st.s[i] = state(fmt.Sprint("s", i), i)
+		thrice := weir.Select(st.s[i], func(v int) int { return v * 3 })
+		left[i] = derived(fmt.Sprint("left", i), true, weir.DisposeDelay(0), nil, func(now [3]int) int { return now[i] * 2 },
+			func(ref weir.Ref) int { return weir.Watch(ref, st.s[i]) * 2 })
+		right[i] = derived(fmt.Sprint("right", i), true, weir.AutoDispose(), nil, func(now [3]int) int { return now[i] * 3 },
+			func(ref weir.Ref) int { return weir.Watch(ref, thrice) })
+		st.join[i] = derived(fmt.Sprint("join", i), true, weir.DisposeDelay(0), whole, joined(i),
+			func(ref weir.Ref) int { return weir.Watch(ref, left[i])*1000 + weir.Watch(ref, right[i]) })
+	}
+	derived("pair", false, weir.Name("pair"), opposite, nil,
+		func(ref weir.Ref) int { return (weir.Watch(ref, st.x)+100)*1000 + weir.Watch(ref, st.y) + 100 })
+	derived("top", true, weir.AutoDispose(), whole, func(now [3]int) int { return joined(1 + now[0]%2)(now) },
+		func(ref weir.Ref) int { return weir.Watch(ref, st.join[1+weir.Watch(ref, st.s[0])%2]) })
+
+	try := &stormNode{name: "try", auto: true, ok: whole, want: joined(0)}
+	future(try, weir.NewTryProvider(func(ref weir.Ref) (int, error) {
+		defer st.begin(try, ref)()
+		return weir.Watch(ref, st.join[0]), nil
+	}, weir.AutoDispose(), weir.Name("try")))
+	slow := &stormNode{name: "slow", async: true, ok: whole, want: joined(1)}
+	slowP := future(slow, weir.NewFutureProvider(slowly(slow, func(ref weir.Ref, wait func() error) (int, error) {
+		l := weir.Watch(ref, left[1])
+		err := wait()
+		return l*1000 + weir.Watch(ref, right[1]), err
+	}), weir.Name("slow")))
+	over := &stormNode{name: "over", async: true, auto: true, ok: whole, want: joined(1)}
+	future(over, weir.NewFutureProvider(slowly(over, func(ref weir.Ref, wait func() error) (int, error) {
+		if err := wait(); err != nil {
+			return 0, err
+		}
+		return weir.Await(ref, slowP)
+	}), weir.AutoDispose(), weir.Name("over")))
+	var members [3]*stormNode
+	fam := weir.NewFamily(func(k int) *weir.FutureProvider[int] {
+		return weir.NewFutureProvider(slowly(members[k], func(ref weir.Ref, wait func() error) (int, error) {
+			err := wait()
+			return k*1000 + weir.Watch(ref, st.s[k]), err
+		}))
+	}, weir.AutoDispose(), weir.Name("fam"))
+	for k := range members {
+		members[k] = &stormNode{name: fmt.Sprint("fam ", k), async: true, auto: true}
+		members[k].ok, members[k].want = func(v int) bool { return v/1000 == k }, func(now [3]int) int { return k*1000 + now[k] }
+		future(members[k], fam.Of(k))
+	}
+	return st
+}
+
+// sees checks a value that got out: it is of one moment (P3, P6), and no caller's or former build's end is in it (C4).
+func (st *storm) sees(how string, n *stormNode, v modelVal) {
+	st.check(!v.has || n.ok == nil || n.ok(v.n), "P3: %s of %s is torn: %d", how, n.name, v.n)
+	st.check(v.err == "", "C4: %s of %s fails with somebody's end: %s", how, n.name, v.err)
+}
+
+// ---- the storm
+
+type stormSub struct {
+	modelSub
+	mu    sync.Mutex
+	ready atomic.Bool // sub is set
+	dead  atomic.Bool // closed, and what was on its way has been flushed
+	heard int
+}
+
+// stormWorker is one goroutine's share. It closes its own subscriptions and links only, so that it knows what they are.
+type stormWorker struct {
+	*storm
+	rng   *rand.Rand
+	subs  []*stormSub
+	links []*weir.KeepAliveLink
+}
+
+func (w *stormWorker) listen(i int) {
+	n, s := w.nodes[i], &stormSub{modelSub: modelSub{id: w.rng.IntN(8), node: i}}
+	var opts []weir.ListenOption
+	switch w.rng.IntN(4) {
+	case 0:
+		s.fire, opts = true, append(opts, weir.FireImmediately())
+	case 1:
+		s.weak, opts = true, append(opts, weir.Weak())
+	}
+	n.listen(w.c, &s.modelSub, func(prev, next modelVal) {
+		w.sees("a call", n, next)
+		w.check(!s.dead.Load(), "G5: a listener of %s is called after Close and Flush", n.name)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.heard++; s.heard == 1 && s.fire { // on the caller, not in a turn, from nothing (G13)
+			s.chain.start(next)
+			return
+		}
+		w.inTurn(func() {
+			w.noError("P5: a listener of "+n.name, s.chain.note(prev, next))
+			switch { // P7: a call may write and close; what it writes joins the turn
+			case s.id == 0 && n.name == "s0":
+				w.s[1].Set(w.c, next.n%4)
+			case s.id == 1 && s.heard == 3 && s.ready.Load():
+				s.sub.Close()
+			}
+		})
+	}, opts...)
+	s.ready.Store(true)
+	w.subs = append(w.subs, s)
+}
+
+// asCaller runs fn with a caller's context, which ends with the caller's own cause, at a time of its own choosing or never.
+func (w *stormWorker) asCaller(fn func(ctx context.Context)) {
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), stormCaller{}, w))
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel(nil)
+	switch w.rng.IntN(4) {
+	case 0:
+	case 1:
+		cancel(errStormOwn)
+	default:
+		wait.Go(func() {
+			select {
+			case <-w.tick:
+				cancel(errStormOwn)
+			case <-ctx.Done():
+			}
+		})
+	}
+	fn(ctx)
+}
+
+func (w *stormWorker) step() {
+	i, k := w.rng.IntN(len(w.nodes)), w.rng.IntN(3)
+	n := w.nodes[i]
+	switch w.rng.IntN(22) {
+	case 0, 1:
+		w.s[k].Set(w.c, w.rng.IntN(6))
+	case 2, 3:
+		w.s[k].Update(w.c, func(v int) int { return (v + 1) % 6 })
+	case 4, 5:
+		v := 1 + w.rng.IntN(50)
+		w.c.Batch(func(tx *weir.Tx) {
+			w.x.Set(tx, v)
+			runtime.Gosched()
+			w.s[k].Set(tx, v%6)
+			w.y.Set(tx, -v)
+		})
+	case 6, 7, 8:
+		w.sees("a Read", n, n.read(w.c))
+	case 9, 10, 11:
+		if len(w.subs) < 8 {
+			w.listen(i)
+		}
+	case 12, 13:
+		if len(w.subs) > 0 {
+			s := w.subs[0]
+			w.subs = w.subs[1:]
+			s.sub.Close()
+			if k == 0 {
+				w.flush()
+				s.dead.Store(true)
+			}
+		}
+	case 14:
+		if len(w.subs) > 0 {
+			s := w.subs[w.rng.IntN(len(w.subs))]
+			if s.pauses = (s.pauses + 1) % 3; s.pauses > 0 {
+				s.sub.Pause()
+			} else {
+				s.sub.Resume()
+				s.sub.Resume()
+			}
+		}
+	case 15:
+		w.c.Invalidate(n.id())
+	case 16:
+		w.sees("a Refresh", n, n.refresh(w.c))
+	case 17, 18:
+		if n.resolve != nil {
+			w.asCaller(func(ctx context.Context) {
+				v, err := n.resolve(ctx, w.c)
+				w.check(err == nil || ctx.Err() != nil && errors.Is(err, errStormOwn), "C4, C7: a Resolve of %s returns %v", n.name, err)
+				w.sees("a Resolve", n, modelVal{n: v, has: err == nil})
+			})
+		}
+	case 19:
+		w.asCaller(func(ctx context.Context) {
+			for v := range weir.Values(ctx, w.c, w.join[k]) {
+				if w.check(whole(v), "P3: Values gives a torn %d", v); ctx.Err() != nil || w.rng.IntN(2) == 0 {
+					break
+				}
+			}
+		})
+	case 20:
+		if ref := n.ref.Load(); ref != nil {
+			w.links = append(w.links, ref.KeepAlive())
+			if k == 0 {
+				ref.InvalidateSelf()
+			}
+		}
+	case 21:
+		if len(w.links) > 0 {
+			w.links[0].Close()
+			w.links = w.links[1:]
+		}
+		w.c.DisposeUnused()
+	}
+}
+
+// flush waits for what is on its way, and for what that sets off.
+func (st *storm) flush() {
+	ctx, cancel := context.WithTimeout(context.Background(), stormPatience)
+	defer cancel()
+	for range 4 {
+		st.noError("Flush", st.c.Flush(ctx))
+	}
+}
+
+// rest compares the container with what is recomputed from its states, then releases everything and asks whether anything is left.
+func (st *storm) rest(workers []*stormWorker) {
+	st.flush()
+	var now [3]int
+	for i, p := range st.s {
+		now[i] = weir.Read(st.c, p)
+	}
+	for _, n := range st.nodes {
+		got := n.read(st.c)
+		if n.resolve != nil {
+			v, err := n.resolve(context.Background(), st.c)
+			got = modelVal{n: v, has: err == nil}
+		}
+		st.check(n.want == nil || got == modelPlain(n.want(now)), "P4: at rest %s is %v", n.name, got)
+	}
+	st.flush()
+	for _, w := range workers {
+		for _, s := range w.subs {
+			s.mu.Lock()
+			settled := s.pauses > 0 || s.weak || !s.chain.known || s.id == 1 // 1 may have closed itself
+			last := s.chain.last
+			s.mu.Unlock()
+			st.check(settled || last == st.nodes[s.node].read(st.c), "P5: a listener of %s has seen %v last, which is not what it is", st.nodes[s.node].name, last)
+			s.sub.Close()
+		}
+		for _, link := range w.links {
+			link.Close()
+		}
+	}
+	st.flush()
+	st.c.DisposeUnused()
+	st.flush()
+	watched, elements := map[string]int{}, st.c.Snapshot().Elements
+	for _, e := range elements {
+		for _, name := range e.Dependencies {
+			watched[name]++
+		}
+	}
+	for _, e := range elements {
+		regular := slices.ContainsFunc(st.nodes, func(n *stormNode) bool { return !n.auto && n.name == e.Name })
+		st.check(e.Listeners == watched[e.Name] && e.Weak == 0 && (regular || e.Listeners > 0),
+			"L1, L4: %s has %d listeners, %d weak, and %d watch it, after everything was released", e.Name, e.Listeners, e.Weak, watched[e.Name])
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stormPatience)
+	defer cancel()
+	st.noError("Shutdown", st.c.Shutdown(ctx))
+	for _, b := range st.builds {
+		st.check(b.over == 1 && !b.running, "L5: after Shutdown a build of %s is over %d times, running %v", b.node.name, b.over, b.running)
+	}
+}
+
+// stormPatience is how long something may take before it is called a hang.
+const stormPatience = time.Minute
+
+// runStorm is one round: random operations on each of several goroutines.
+func runStorm(seed uint64, goroutines, ops int) []string {
+	st := newStorm()
+	watchdog := time.AfterFunc(2*stormPatience, func() { panic(fmt.Sprintf("the round of seed %d hangs\n%s", seed, stacks())) })
+	defer watchdog.Stop()
+	quit := make(chan struct{})
+	var ticker, running sync.WaitGroup
+	ticker.Go(func() {
+		for {
+			select {
+			case st.tick <- struct{}{}:
+				runtime.Gosched()
+			case <-quit:
+				return
+			}
+		}
+	})
+	workers := make([]*stormWorker, goroutines)
+	for i := range workers {
+		w := &stormWorker{storm: st, rng: rand.New(rand.NewPCG(seed, uint64(i)))}
+		workers[i] = w
+		running.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					st.fault("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
+			for range ops {
+				w.step()
+			}
+		})
+	}
+	running.Wait()
+	st.rest(workers)
+	close(quit)
+	ticker.Wait()
+	return st.faults
+}
+
+func TestModelConcurrent(t *testing.T) {
+	// C1, C3 to C5, C7, L2, L4, L5, P3 to P7, G1, G3, G5, G6, E3, with everything going on at once. WEIR_MODEL_TIME says for how long.
+	limit := 2 * time.Second
+	if testing.Short() {
+		limit = 200 * time.Millisecond
+	}
+	if env := os.Getenv("WEIR_MODEL_TIME"); env != "" {
+		d, err := time.ParseDuration(env)
+		require.NoError(t, err)
+		limit = d
+	}
+	base, rounds, first := runtime.NumGoroutine(), 0, uint64(time.Now().UnixNano())
+	for end := time.Now().Add(limit); rounds == 0 || time.Now().Before(end); rounds++ {
+		seed, goroutines := first+uint64(rounds), 2+rounds%5
+		faults := runStorm(seed, goroutines, 150)
+		require.Empty(t, faults, "seed %d, %d goroutines", seed, goroutines)
+		for end := time.Now().Add(stormPatience); runtime.NumGoroutine() > base; runtime.Gosched() { // the last ones are on their way out (G6)
+			require.True(t, time.Now().Before(end), "seed %d: goroutines are left\n%s", seed, stacks())
+		}
+	}
+	t.Logf("%d rounds", rounds)
+}

@@ -1,0 +1,121 @@
+package weir
+
+// This file owns selections: a part of a source, which passes on only what changes. A
+// selection is no element: it is a filter on an edge or a listener of its origin.
+
+import "sync/atomic"
+
+type selection[S, U any] struct {
+	src   Source[S]
+	f     func(S) U
+	equal func(a, b U) bool // nil: always different
+}
+
+// Select returns the source of f of src's values. Whoever watches or listens to it hears
+// only of values that differ, by == where values of U can be compared (rule P1). f must be
+// pure: it runs on any goroutine, without a lock, once for each change and each watch. A
+// panic in it is the watcher's failure, or goes to a listener's OnError. A nil src or f
+// is a *UsageError.
+func Select[S, U any](src Source[S], f func(S) U) Source[U] {
+	return newSelection(src, f, defaultEqual[U](), "Select")
+}
+
+// SelectFunc is [Select] with a change detection of its own: a value for which eq
+// reports true is no change.
+func SelectFunc[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool) Source[U] {
+	if eq == nil {
+		misuse(nil, "SelectFunc needs an eq function: use Select for ==")
+	}
+	return newSelection(src, f, eq, "SelectFunc")
+}
+
+// SelectAsync returns the asynchronous source of f of src's data. [Await] on it hears
+// only of settled results that differ; loading and errors pass through. It is like
+// [Select] in all else.
+func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
+	if f == nil {
+		misuse(nil, "SelectAsync needs a function")
+	}
+	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return MapData(v, f) },
+		asyncEqual(orDifferent(defaultEqual[U]())), "SelectAsync")
+	return asyncSelection[AsyncValue[T], U]{inner}
+}
+
+func newSelection[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool, op string) *selection[S, U] {
+	if src == nil {
+		misuse(nil, "%s needs a source", op)
+	}
+	if b := src.watchable(op); f == nil {
+		misuse(b, "%s needs a function", op)
+	}
+	return &selection[S, U]{src, f, eq}
+}
+
+// orDifferent makes the nil of defaultEqual a function.
+func orDifferent[T any](eq func(a, b T) bool) func(a, b T) bool {
+	if eq == nil {
+		return func(a, b T) bool { return false }
+	}
+	return eq
+}
+
+func (s *selection[S, U]) origin() *base { return s.src.origin() }
+
+func (s *selection[S, U]) watchable(op string) *base { return s.src.watchable(op) }
+
+func (s *selection[S, U]) selects() bool { return true }
+
+func (s *selection[S, U]) view(raw any) *U {
+	v := s.src.view(raw)
+	if v == nil {
+		return nil
+	}
+	u := s.f(*v)
+	return &u
+}
+
+func (s *selection[S, U]) differs(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
+
+func (s *selection[S, U]) watch(ref Ref) U {
+	b := s.origin()
+	f := newFilter(Source[U](s))
+	raw := ref.watchSlow(b, &f.edge)
+	return *f.see(raw)
+}
+
+type asyncSelection[S, U any] struct {
+	*selection[S, AsyncValue[U]]
+}
+
+func (asyncSelection[S, U]) async() {}
+
+// filter is what an edge through a selection remembers: what the watcher saw.
+type filter[U any] struct {
+	edge edgeFilter
+	src  Source[U]
+	seen atomic.Pointer[U]
+}
+
+func newFilter[U any](src Source[U]) *filter[U] {
+	f := &filter[U]{src: src}
+	f.edge.changed = f.changed
+	return f
+}
+
+// see notes what the watcher sees of raw, and returns it.
+func (f *filter[U]) see(raw any) *U {
+	u := f.src.view(raw)
+	f.seen.Store(u)
+	return u
+}
+
+// changed reports whether the selection of raw differs from what the watcher saw. An
+// asynchronous build may be asked before it has come to look.
+func (f *filter[U]) changed(raw any) bool {
+	seen := f.seen.Load()
+	if seen == nil {
+		seen = f.src.view(f.edge.raw)
+	}
+	next := f.src.view(raw)
+	return seen == nil || next == nil || f.src.differs(seen, next)
+}

@@ -1,0 +1,114 @@
+package weir
+
+// This file owns Snapshot: what a container looks like at one moment, for people and tests.
+
+import (
+	"slices"
+	"time"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// Snapshot is a container at one moment.
+type Snapshot struct {
+	// Elements are those that are built or building, dependencies before dependents,
+	// older ones first.
+	Elements []ElementInfo
+}
+
+// ElementInfo describes one element. The counts are of listeners of all sorts,
+// dependents included, but for Weak.
+type ElementInfo struct {
+	Provider     AnyProvider
+	Name         string
+	Kind         string // Provider, StateProvider, FutureProvider, ...
+	State        State
+	Stale        bool // it will be brought up to date when it is needed
+	Listeners    int  // paused ones included
+	Paused       int
+	Weak         int
+	Dependencies []string      // names, in the order in which they were watched
+	Generation   uint64        // of the newest build; grows in one container
+	Builds       int           // in this life
+	LastBuild    time.Duration // how long it took; 0 for what takes no time worth measuring
+	Age          time.Duration // since the newest build began; 0 where that is not kept
+}
+
+// Snapshot lists the container's elements. It is taken under the lock, so it is
+// consistent, and takes time in proportion to their number.
+func (c *Container) Snapshot() Snapshot {
+	c.tree.mu.Lock()
+	defer c.tree.mu.Unlock()
+	var es []*element
+	for e := range c.table.all {
+		if e.Phase() != graph.Absent {
+			es = append(es, e)
+		}
+	}
+	slices.SortFunc(es, func(a, b *element) int { return int(a.newest) - int(b.newest) })
+	order := make([]*element, 0, len(es))
+	placed := map[*element]bool{}
+	for _, e := range es {
+		order = dependenciesFirst(order, placed, e)
+	}
+	s := Snapshot{Elements: make([]ElementInfo, len(order))}
+	for i, e := range order {
+		s.Elements[i] = e.info()
+	}
+	return s
+}
+
+// dependenciesFirst appends e after what it watches, with a stack of its own: chains are long.
+func dependenciesFirst(order []*element, placed map[*element]bool, e *element) []*element {
+	type frame struct {
+		e    *element
+		deps []*element
+	}
+	open := func(e *element) frame {
+		placed[e] = true
+		f := frame{e: e}
+		for n := range e.Deps {
+			f.deps = append(f.deps, n.Host.(*element))
+		}
+		return f
+	}
+	if placed[e] {
+		return order
+	}
+	stack := []frame{open(e)}
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if len(top.deps) == 0 {
+			order = append(order, top.e)
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		d := top.deps[0]
+		top.deps = top.deps[1:]
+		if !placed[d] {
+			stack = append(stack, open(d))
+		}
+	}
+	return order
+}
+
+func (e *element) info() ElementInfo {
+	info := ElementInfo{
+		Provider: e.p, Name: e.p.Name(), Kind: e.p.kind.String(),
+		State: e.state(), Stale: e.Has(graph.Stale),
+		Listeners: e.Users(), Paused: e.Users() - e.ActiveUsers(),
+		Generation: e.newest, Builds: int(e.builds),
+	}
+	for s := e.first; s != nil; s = s.next {
+		if s.weak {
+			info.Weak++
+		}
+	}
+	for n := range e.Deps {
+		info.Dependencies = append(info.Dependencies, n.Host.(*element).p.Name())
+	}
+	if r := e.rare; r != nil && r.built > 0 {
+		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built
+	}
+	return info
+}

@@ -1,0 +1,110 @@
+package weir
+
+// This file owns StateProvider: a value that is written from outside.
+
+// StateProvider is a value that is set from outside its build. It is a Source[T].
+type StateProvider[T any] struct{ provider[T] }
+
+// NewStateProvider returns a provider of a value that starts as what initial returns and
+// is then written with Set and Update. What initial watches resets it when it changes
+// (rule P11). A nil initial is a *UsageError.
+func NewStateProvider[T any](initial func(ref Ref) T, opts ...ProviderOption) *StateProvider[T] {
+	p := &StateProvider[T]{}
+	if p.init(stateKind, p, opts); initial == nil {
+		misuse(&p.base, "NewStateProvider needs an initial function")
+	}
+	p.build = initial
+	return p
+}
+
+func (p *StateProvider[T]) origin() *base {
+	if p == nil {
+		return nil
+	}
+	return &p.base
+}
+
+func (p *StateProvider[T]) watchable(op string) *base { return p.origin().usable(op) }
+
+func (p *StateProvider[T]) identity() *base { return p.origin() }
+
+// Set makes v the value, building the element first if it is cold (rule P11), and
+// delivers what follows from it before it returns, unless a turn is running already
+// (rule G4). A v that equals the value changes nothing (P1) but counts as a touch (L4).
+// Through a [Tx] it is staged until the batch ends (P6). After Close, or through a ref
+// that is over, it does nothing. Through the ref of a synchronous build it is a
+// *UsageError (P7). Set is safe for concurrent use; the last one wins.
+func (p *StateProvider[T]) Set(s Scope, v T) {
+	p.write(s, "Set", func(T) T { return v }, &v)
+}
+
+// Update makes f of the value the value, atomically, and returns it. f runs without a
+// lock, and again if somebody else wrote meanwhile: it must be pure. In all else it is
+// like [StateProvider.Set]; where Set would do nothing, Update returns f of the last
+// value, or of zero.
+func (p *StateProvider[T]) Update(s Scope, f func(T) T) T {
+	if f == nil {
+		misuse(p.watchable("Update"), "Update needs a function")
+	}
+	return p.write(s, "Update", f, nil)
+}
+
+// write is Set, with next given, and Update.
+func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
+	b := p.watchable(op)
+	at := scopeOf(s, op)
+	at.mayWrite(b, op)
+	if at.tx != nil {
+		return stage(at.tx, p, f, next)
+	}
+	var a after
+	c := at.c
+	t := c.tree
+	for {
+		if at.over() || c.closing.Load() {
+			return p.discard(c, f, next)
+		}
+		e, raw := c.current(b, at, &a)
+		x := e.host.(*cell[T])
+		old := raw.(*T)
+		v := next
+		if v == nil {
+			fresh := f(*old)
+			v = &fresh
+		}
+		if !x.from.changed(old, v) {
+			e.touch()
+			t.mu.Lock()
+			c.done(&a)
+			return *old
+		}
+		t.mu.Lock()
+		if e.dead || !e.Fresh() || x.val.Load() != old || c.closed {
+			c.settle(&a) // somebody was here meanwhile: look again
+			continue
+		}
+		t.graph.Change(&e.Node, true)
+		x.publish(v)
+		e.touched()
+		t.endStale(&a)
+		c.done(&a)
+		return *v
+	}
+}
+
+// discard is a write that does nothing: the container is closed or the ref over.
+func (p *StateProvider[T]) discard(c *Container, f func(T) T, next *T) T {
+	if next != nil {
+		return *next
+	}
+	var last T
+	if e := c.table.find(&p.base); e != nil {
+		if v := e.host.(*cell[T]).val.Load(); v != nil {
+			last = *v
+		}
+	}
+	return f(last)
+}
+
+// changed reports whether v is a different value from old.
+func (p *provider[S]) changed(old, v *S) bool { return p.equal == nil || !p.equal(*old, *v) }

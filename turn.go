@@ -1,0 +1,402 @@
+package weir
+
+// This file owns the turn: a container's event loop without a goroutine (rule G3). One
+// goroutine at a time brings up to date what is stale and wanted, calls listeners, runs
+// hooks and disposes, in sweeps, until nothing is left. All state of a turn is in the
+// container, so that another goroutine can take it over at any call of user code.
+
+import (
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// A turn is handed to a goroutine of its own when, beyond its first sweep, it has made
+// this many calls or taken this long: what others go on queueing must not hold the caller
+// hostage (rule G4).
+const (
+	turnCalls = 20000
+	turnTime  = 50 * time.Millisecond
+)
+
+// maxCalls is how often a listener may be called in one turn by its own consequences (P7).
+const maxCalls = 1000
+
+// turn is the state of a container's turn. It is guarded by the lock, but for calls,
+// next, sub and hook, which belong to the goroutine that runs the turn.
+type turn struct {
+	running bool
+	id      uint32          // of this turn
+	drive   *drive          // brings elements up to date
+	began   time.Time       // when the first sweep was over
+	sweeps  int             // of this goroutine
+	made    int             // calls since the first sweep
+	changed int             // elements left to be delivered in this sweep
+	used    int             // elements left to be told
+	calls   []*sub          // listeners being called
+	next    int             // the next of them
+	fail    *PanicError     // what they are called with, if not with a value
+	hooks   []*hook         // being run
+	of      *element        // whose
+	sub     *sub            // being called now
+	hook    *hook           // being run now
+	probing bool            // is the listener being called now the cause of its calls?
+	looped  bool            // it is
+	flush   []chan struct{} // closed when the next sweep is over
+	waiting []chan struct{} // the same, of those that came during a sweep
+}
+
+// work reports whether a turn has something to do.
+func (c *Container) work() bool {
+	return c.queue.Work() || len(c.usage) > 0 || len(c.dying) > 0 || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
+}
+
+// settle does what was collected, runs a turn if there is work and nobody else does, and
+// lets go of the lock. It never panics: call done where the caller is the user's.
+func (c *Container) settle(a *after) {
+	t := c.tree
+	for len(a.ends)+len(a.starts)+len(a.cancels) > 0 {
+		t.unlock(a)
+		t.mu.Lock()
+	}
+	switch {
+	case c.turn.running:
+		if c.turn.probing && !c.turn.looped && c.work() {
+			c.turn.looped = stackHas(delivering)
+		}
+	case c.closed || !c.work():
+	case c.reading > 0 && stackHas(computing):
+		// Inside a build function that calls its container: a turn here might need that
+		// very build. Whoever runs the build settles after it.
+	default:
+		c.turn.running = true
+		c.turn.id++
+		c.turn.sweeps, c.turn.made = 0, 0
+		c.runTurn(a)
+		return
+	}
+	t.mu.Unlock()
+}
+
+// done is settle at the end of a call from outside: a panic that nobody else was told of
+// goes on from here (rule E3).
+func (c *Container) done(a *after) {
+	c.settle(a)
+	a.rethrow()
+}
+
+// yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
+// it does, afterwards.
+func (c *Container) yield(by *element, a *after) {
+	if by != nil && by.Phase() == graph.Building {
+		c.tree.unlock(a)
+		return
+	}
+	c.settle(a)
+}
+
+// runTurn runs the turn to its end, or hands it over. The lock is held, and let go.
+func (c *Container) runTurn(a *after) {
+	for !c.sweep(a) {
+	}
+}
+
+// handOver lets another goroutine go on with the turn. The lock is held, and let go.
+func (c *Container) handOver(a *after) {
+	c.turn.sweeps, c.turn.made = 0, 0
+	c.tree.unlock(a)
+	go func() {
+		var a after
+		c.tree.mu.Lock()
+		c.runTurn(&a)
+		a.rethrow()
+	}()
+}
+
+// sweep goes on with the turn; it returns true when the lock has been let go and this
+// goroutine is done. One deferred handler serves all calls of user code but builds,
+// which have their own.
+func (c *Container) sweep(a *after) (done bool) {
+	defer func() {
+		if c.turn.sub != nil || c.turn.hook != nil {
+			done = c.broken(recover(), a)
+		}
+	}()
+	t := &c.turn
+	for {
+		if len(a.ends)+len(a.starts)+len(a.cancels) > 0 {
+			c.tree.unlock(a)
+			c.tree.mu.Lock()
+			continue
+		}
+		c.update(a)
+		switch {
+		case t.next < len(t.calls):
+			c.deliver(a)
+		case t.changed > 0:
+			t.changed--
+			c.collect()
+		case len(t.hooks) > 0:
+			c.runHooks(a)
+		case t.used > 0:
+			t.used--
+			e := c.usage[0]
+			c.usage[0] = nil
+			if c.usage = c.usage[1:]; len(c.usage) == 0 {
+				c.usage = nil
+			}
+			e.inUsage = false
+			t.of, t.hooks = e, e.told()
+		default:
+			if c.swept(a) {
+				return true
+			}
+		}
+	}
+}
+
+// swept ends a sweep and begins the next, or ends the turn.
+func (c *Container) swept(a *after) (done bool) {
+	t := &c.turn
+	if quiet := !c.queue.Work() && len(c.usage) == 0; len(c.dying) > 0 && (quiet || t.sweeps%16 == 15) {
+		dying := c.dying
+		c.dying = nil
+		for _, e := range dying {
+			e.inDying = false
+			switch {
+			case !e.unused():
+			case e.due() <= c.now():
+				e.dispose(a)
+			default:
+				e.consider()
+			}
+		}
+		if len(a.ends) > 0 || c.work() {
+			return false
+		}
+	}
+	t.sweeps++
+	for _, ch := range t.flush {
+		close(ch)
+	}
+	t.flush, t.waiting = t.waiting, nil
+	if !c.work() {
+		for _, ch := range t.flush {
+			close(ch)
+		}
+		t.flush = nil
+		t.running = false
+		t.calls = t.calls[:0]
+		t.next = 0
+		c.checkIdle()
+		c.tree.check(c)
+		c.tree.mu.Unlock()
+		return true
+	}
+	if t.sweeps == 1 {
+		t.began = time.Now()
+	} else if t.made > turnCalls || time.Since(t.began) > turnTime {
+		c.handOver(a)
+		return true
+	}
+	t.changed, t.used = c.queue.Changed(), len(c.usage)
+	return false
+}
+
+// update brings up to date what is stale and wanted now; what becomes stale meanwhile is
+// for the next time, so that listeners are heard however fast others write.
+func (c *Container) update(a *after) {
+	for k := c.queue.Stale(); k > 0 && !c.closed; k-- {
+		n := c.queue.NextStale()
+		if n == nil {
+			return
+		}
+		if n.Fresh() || !n.Wanted() {
+			continue
+		}
+		d := c.turn.drive
+		if d == nil {
+			d = &drive{t: c.tree, over: func() { c.handOver(c.turn.drive.a) }}
+			c.turn.drive = d
+		}
+		d.a, d.stop = a, nil
+		d.freshen(n.Host.(*element))
+		if c.turn.changed == 0 {
+			c.turn.changed = c.queue.Changed() // they belong to this sweep
+		}
+	}
+}
+
+// collect takes the next element whose value has changed, and its listeners.
+func (c *Container) collect() {
+	t := &c.turn
+	clear(t.calls)
+	t.calls, t.next = t.calls[:0], 0
+	n := c.queue.NextChanged()
+	if n == nil {
+		return
+	}
+	e := n.Host.(*element)
+	t.fail = e.fail
+	for s := e.first; s != nil; s = s.next {
+		t.calls = append(t.calls, s)
+	}
+}
+
+// deliver calls listeners until all were called, or something has become stale: that comes
+// first, so that nobody hears of a half of it.
+func (c *Container) deliver(a *after) {
+	t := &c.turn
+	c.tree.unlock(a)
+	for t.next < len(t.calls) {
+		s := t.calls[t.next]
+		t.next++
+		if s.state.Load() != 0 {
+			continue
+		}
+		t.made++
+		if s.turn != t.id {
+			s.turn, s.calls = t.id, 0
+		}
+		if s.calls++; s.calls >= maxCalls {
+			c.suspect(s)
+		}
+		t.sub = s
+		callListener(s, t.fail)
+		t.sub = nil
+		if t.probing {
+			c.judge(s, a)
+		}
+		if c.queue.News() {
+			break
+		}
+	}
+	c.tree.mu.Lock()
+}
+
+// callListener is a frame to be found on the stack: see [delivering].
+//
+//go:noinline
+func callListener(s *sub, fail *PanicError) { s.self.deliver(fail) }
+
+// suspect has the next call of s watched: has it been called so often by what it does
+// itself, or by somebody else who writes fast?
+func (c *Container) suspect(s *sub) {
+	c.tree.mu.Lock()
+	c.turn.probing, c.turn.looped = true, false
+	c.tree.mu.Unlock()
+}
+
+// judge closes s if it is a feedback loop (rule P7).
+func (c *Container) judge(s *sub, a *after) {
+	c.tree.mu.Lock()
+	looped := c.turn.looped
+	c.turn.probing, c.turn.looped = false, false
+	if looped {
+		s.detach()
+	}
+	c.tree.mu.Unlock()
+	s.calls = 0
+	if looped {
+		c.report(&PanicError{Provider: s.e.p.Name(), Value: usage(s.e.p, "a listener was called %d times in one turn by what it writes itself, and has been closed: do not write what you listen to", maxCalls)}, a)
+	}
+}
+
+// runHooks runs the hooks of one element.
+func (c *Container) runHooks(a *after) {
+	t := &c.turn
+	c.tree.unlock(a)
+	for len(t.hooks) > 0 {
+		h := t.hooks[0]
+		t.hooks = t.hooks[1:]
+		if h.removed.Load() {
+			continue
+		}
+		t.made++
+		t.hook = h
+		h.fn()
+		t.hook = nil
+	}
+	c.tree.mu.Lock()
+}
+
+// broken deals with a listener or hook that did not return: r is nil for a Goexit, and
+// then this goroutine is ending. The lock is not held; it is when broken returns false.
+func (c *Container) broken(r any, a *after) (done bool) {
+	t := &c.turn
+	p := t.p()
+	s := t.sub
+	t.sub, t.hook = nil, nil
+	c.report(panicked(p, r), a)
+	if s != nil && t.probing {
+		c.judge(s, a)
+	}
+	c.tree.mu.Lock()
+	if r == nil {
+		c.handOver(a)
+		return true
+	}
+	return false
+}
+
+// p is the provider whose listener or hook is being called.
+func (t *turn) p() *base {
+	if t.sub != nil {
+		return t.sub.e.p
+	}
+	return t.of.p
+}
+
+// report tells the panic handler of what user code did; without one, it is raised again
+// when all is done.
+func (c *Container) report(pe *PanicError, a *after) {
+	if c.onPanic == nil {
+		if a.raise == nil {
+			a.raise = pe
+		}
+		return
+	}
+	defer func() { _ = recover() }() // a handler that panics has nobody left to tell
+	c.onPanic(pe)
+}
+
+// runHook runs an OnDispose hook that came too late.
+func (c *Container) runHook(p *base, h *hook, a *after) {
+	returned := false
+	defer func() {
+		if !returned {
+			c.report(panicked(p, recover()), a)
+		}
+	}()
+	if h.fnErr == nil {
+		h.fn()
+	} else if err := h.fnErr(); err != nil {
+		c.errors.add(&causeError{p, err})
+	}
+	returned = true
+}
+
+// Frames that stackHas looks for.
+const (
+	computing  = "weir.(*drive).compute"
+	delivering = "weir.callListener"
+	disposing  = "weir.runDisposeHook"
+)
+
+// stackHas reports whether the calling goroutine is inside the named function of this
+// package. It is asked only where the alternative is a deadlock or an endless loop.
+func stackHas(name string) bool {
+	var pcs [256]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for {
+		f, more := frames.Next()
+		if strings.HasSuffix(f.Function, name) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}

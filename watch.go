@@ -1,0 +1,134 @@
+package weir
+
+// This file owns the verbs that yield a value at once: Watch, Read, Refresh.
+
+import "errors"
+
+// Watch returns the value of src and makes it a dependency of ref's build, which is
+// rebuilt when the value has changed (rules P2, P8). It brings src up to date first, on
+// this goroutine (P4); all values that one build watches were current together at one
+// moment (P3). A synchronous src whose build panicked raises that *PanicError (E1); a
+// watch that closes a cycle a *CycleError (E2). Watch may be called from several
+// goroutines, and after the build function has returned (D6). On a ref that is over it is
+// [Read].
+func Watch[S any](ref Ref, src Source[S]) S {
+	if src == nil {
+		misuse(nil, "Watch of a nil source")
+	}
+	src.watchable("Watch")
+	return src.watch(ref)
+}
+
+// Read returns the value of src once, building or bringing it up to date first, on this
+// goroutine (rule P4); an asynchronous one is loading then. It is no dependency and no
+// listener (L4). Of a value that is built and current it takes no lock and no memory. A
+// synchronous src whose build panicked raises that *PanicError (E1). After Close it
+// returns the last value; if there never was one, an asynchronous src is Failed with
+// [ErrContainerClosed], and a synchronous one raises an error that wraps it (G10).
+func Read[S any](s Scope, src Source[S]) S {
+	if src == nil {
+		misuse(nil, "Read of a nil source")
+	}
+	if c, ok := s.(*Container); ok && c != nil {
+		if e := c.table.find(src.origin()); e != nil && e.readable() {
+			if v := src.view(e.host.raw()); v != nil {
+				return *v
+			}
+		}
+	}
+	b := src.watchable("Read")
+	at := scopeOf(s, "Read")
+	if at.tx != nil {
+		if raw := at.tx.staged(b); raw != nil {
+			return *src.view(raw)
+		}
+	}
+	return *viewed(b, src.view(at.readSlow(b)))
+}
+
+// Refresh is [Container.Invalidate] of src followed by [Read]: it returns the new value, or
+// the loading state of an asynchronous src. Like Invalidate, it does nothing but read
+// when nothing was built yet. Through a ref that is over it is Read.
+func Refresh[S any](s Scope, src Source[S]) S {
+	if src == nil {
+		misuse(nil, "Refresh of a nil source")
+	}
+	b := src.watchable("Refresh")
+	at := scopeOf(s, "Refresh")
+	if !at.over() {
+		var a after
+		at.c.tree.mu.Lock()
+		if e := at.c.table.find(b); e != nil {
+			at.c.endByHand(e, byRefresh, at.ref.e, true, &a)
+		}
+		// No turn yet: an element that nobody listens to is to be read, not to be gone.
+		at.c.tree.unlock(&a)
+		a.rethrow()
+	}
+	return Read(s, src)
+}
+
+// viewed is v, or the panic of a sync source that never had a value when its container
+// closed (rule G10).
+func viewed[S any](p *base, v *S) *S {
+	if v == nil {
+		panic(&causeError{p, ErrContainerClosed})
+	}
+	return v
+}
+
+// readSlow is Read with the lock. It returns nil if there is no value and never will be.
+func (at place) readSlow(p *base) any {
+	p.usable("Read")
+	var a after
+	c := at.c
+	c.tree.mu.Lock()
+	e, stop := c.freshElement(p, at.by, &a)
+	if stop != nil {
+		return c.stopped(p, stop, at.by, &a)
+	}
+	raw, fail := e.host.raw(), e.fail
+	e.touched()
+	c.yield(at.by, &a)
+	a.rethrow()
+	if fail != nil {
+		panic(fail)
+	}
+	return raw
+}
+
+// stopped is what Read and Watch come to when there is no getting on: the last value of a
+// closed container, or a panic with the cycle or misuse. The lock is held, and let go.
+func (c *Container) stopped(p *base, stop error, by *element, a *after) any {
+	var raw any
+	if e := c.table.find(p); e != nil {
+		raw = e.host.raw()
+	}
+	c.yield(by, a)
+	if !isClosed(stop) {
+		panic(stop)
+	}
+	if raw == nil {
+		if f, ok := p.impl.(futureKinds); ok {
+			raw = f.failed(stop)
+		}
+	}
+	return raw
+}
+
+func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
+
+// current returns p's element, up to date, and its snapshot, for a write.
+func (c *Container) current(p *base, at place, a *after) (*element, any) {
+	c.tree.mu.Lock()
+	e, stop := c.freshElement(p, at.by, a)
+	if stop != nil {
+		return nil, c.stopped(p, stop, at.by, a)
+	}
+	raw, fail := e.host.raw(), e.fail
+	c.tree.unlock(a)
+	if fail != nil {
+		panic(fail)
+	}
+	return e, raw
+}
