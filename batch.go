@@ -43,9 +43,9 @@ func (p *StateProvider[T]) put(e *element, next any) {
 	e.host.(*cell[T]).publish(next.(*T))
 }
 
-func (tx *Tx) usable(op string) {
+func (tx *Tx) usable(p *base, op string) {
 	if tx.over.Load() {
-		misuse(nil, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
+		misuse(p, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
 	}
 }
 
@@ -107,6 +107,7 @@ func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
 // Elements that are cold are built first (rule P11). Invalidate is not staged (D7). After
 // Close fn runs and nothing is applied. A nil fn is a *UsageError.
 func (c *Container) Batch(fn func(tx *Tx)) {
+	c.valid("Batch")
 	if fn == nil {
 		misuse(nil, "Batch needs a function")
 	}

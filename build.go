@@ -19,7 +19,7 @@ const hop = 20000
 type drive struct {
 	t        *tree
 	walk     graph.Walk
-	a        *after
+	own      after    // what is to be done without the lock; it would escape to the heap as its caller's
 	by       *element // whose build needs it; nil if none
 	on       *element // what it runs or waits for
 	running  *element // whose synchronous build function is on this goroutine now
@@ -28,6 +28,7 @@ type drive struct {
 	stop     error    // it cannot go on: a cycle, a closed container
 	next     *drive   // of by's
 	over     func()   // what becomes of the rest after a Goexit
+	handed   bool     // over was called
 }
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
@@ -44,7 +45,8 @@ func (d *drive) part(by *element) {
 
 // freshElement returns p's element, up to date: current, or current at some moment since
 // the call. by is whose build needs it. The lock is held, and given away between. The
-// error is a *CycleError or ErrContainerClosed, never that of the build.
+// error is a *CycleError or ErrContainerClosed, never that of the build. If by is not nil,
+// what was built is Held: Release it when the watch is recorded.
 func (c *Container) freshElement(p *base, by *element, a *after) (*element, error) {
 	for {
 		if c.closed {
@@ -55,17 +57,27 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 			return e, nil
 		}
 		d := c.tree.drive()
-		d.a, d.by = a, by
+		d.own.take(a)
+		d.by = by
 		if by != nil {
 			d.join(by)
 		}
+		e.walkers++ // it is in use: not to be disposed under the walk's feet
 		d.freshen(e)
+		if e.walkers--; e.walkers == 0 {
+			if e.unused() {
+				e.noteUsage()
+			}
+			e.leave()
+		}
 		if by != nil {
 			d.part(by)
 		}
 		stop := d.stop
+		a.take(&d.own)
 		c.tree.park(d)
 		if stop != nil {
+			c.tree.graph.Release(&e.Node)
 			return nil, stop
 		}
 		if !e.dead { // else it was disposed between: there is a new one
@@ -85,7 +97,8 @@ func (t *tree) drive() *drive {
 }
 
 func (t *tree) park(d *drive) {
-	d.a, d.by, d.on, d.aim, d.stop, d.next, d.over = nil, nil, nil, nil, nil, nil, nil
+	d.by, d.on, d.aim, d.stop, d.next, d.over = nil, nil, nil, nil, nil, nil
+	d.own = after{}
 	if len(t.drives) < 64 {
 		d.walk.Reset()
 		t.drives = append(t.drives, d)
@@ -126,15 +139,18 @@ func (d *drive) steps() (done bool) {
 			}
 			if e.gen.Load() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
 				e.cause |= byReload
-				e.end(ErrDependencyChanged, d.a)
+				e.end(ErrDependencyChanged, &d.own)
 				e.halted()
 				break // its hooks first: the walk asks again
+			}
+			if e.dead {
+				return true // whoever asked looks it up again
 			}
 			if d.turn() && !e.Active() {
 				return true // an unused build in flight that had to end; nobody wants the next
 			}
 			if e.async {
-				e.launch(d.a)
+				e.launch(&d.own)
 				break
 			}
 			d.build(e)
@@ -153,11 +169,14 @@ func (d *drive) build(e *element) {
 	if !d.turn() {
 		e.c.reading++
 	}
-	d.t.unlock(d.a)
+	d.t.unlock(&d.own)
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
-	e.commit(changed, nil, d.a)
+	if d.by != nil && e == d.aim {
+		e.Set(graph.Held)
+	}
+	e.commit(changed, nil, &d.own)
 }
 
 // built notes that the build function is done, one way or another.
@@ -211,7 +230,7 @@ func (d *drive) crashed(r any) {
 	} else {
 		e := d.running
 		d.built()
-		e.commit(false, panicked(e.p, r), d.a)
+		e.commit(false, panicked(e.p, r), &d.own)
 	}
 	if r != nil {
 		return
@@ -220,10 +239,11 @@ func (d *drive) crashed(r any) {
 		d.part(d.by)
 	}
 	if d.over != nil {
+		d.handed = true
 		d.over()
 		return
 	}
-	c.yield(d.by, d.a)
+	c.yield(d.by, &d.own)
 }
 
 // begin starts a synchronous build of e. The lock is held.
@@ -277,6 +297,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		e.publish(changed, fail, a)
 	case e.gen.Load() != 0:
 		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
+		e.again()
 	default:
 		e.detach(e.rare.over, a)
 		if e.selfEnds >= maxRuns {
@@ -311,8 +332,6 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 	if e.Has(graph.Dirty) && e.life != nil { // outdated by a State after its last Watch: its end is known (D4)
 		e.cause |= byReload
 		e.end(ErrDependencyChanged, a)
-	} else {
-		e.cause = 0
 	}
 	if !e.Active() && e.Has(graph.Usage) {
 		e.NodeEvent(graph.Idle) // read, and nobody listens (rule L4)
@@ -334,8 +353,7 @@ func (e *element) launch(a *after) {
 	l := e.lived()
 	l.cancelled = false
 	l.context = c.newContext(Ref{e, t.gen})
-	changed := e.future.loading(e, e.cause&byReload != 0)
-	e.cause = 0
+	changed := e.future.loading(e, e.reason == ReasonReload)
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
@@ -345,13 +363,19 @@ func (e *element) launch(a *after) {
 		r.flights++
 		a.starts = append(a.starts, s)
 	} else { // the old function has not returned: the new one waits for it (rule C5)
-		if r.next != nil {
-			c.rest() // one that never ran
-		}
+		e.forgetNext()
 		r.next = &s
 	}
 	if !e.Active() && e.Has(graph.Usage) {
 		e.NodeEvent(graph.Idle)
+	}
+}
+
+// forgetNext drops a build whose function was waiting for another to return.
+func (e *element) forgetNext() {
+	if r := e.rare; r != nil && r.next != nil {
+		r.next = nil
+		e.c.rest()
 	}
 }
 
@@ -366,14 +390,12 @@ func (e *element) returned(gen uint64, a *after) {
 		e.untimed()
 		r.lasted = e.c.now() - r.built
 	}
-	if s := r.next; s != nil && r.flights == 0 {
+	if s := r.next; s != nil && e.gen.Load() != s.gen {
+		e.forgetNext()
+	} else if s != nil && r.flights == 0 {
 		r.next = nil
-		if e.gen.Load() == s.gen {
-			r.flights++
-			a.starts = append(a.starts, *s)
-		} else {
-			e.c.rest()
-		}
+		r.flights++
+		a.starts = append(a.starts, *s)
 	}
 	e.leave()
 	t.unlock(a)
@@ -381,6 +403,15 @@ func (e *element) returned(gen uint64, a *after) {
 
 // waitFor waits until the build of e, or the hooks of its last one, are done.
 func (d *drive) waitFor(e *element) {
+	if len(d.own.ends) > 0 { // the hooks may be this walk's own to run
+		d.t.unlock(&d.own)
+		d.t.mu.Lock()
+		return
+	}
+	if e.Has(graph.Blocked) && stackHas(disposing) {
+		d.stop = usage(e.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+		return
+	}
 	if d.by != nil {
 		if path := d.cycle(e); path != nil {
 			d.stop = &CycleError{Path: path}
@@ -392,22 +423,12 @@ func (d *drive) waitFor(e *element) {
 		d.stop = errLater
 		return
 	}
-	d.t.unlock(d.a) // which may run the very hooks
-	inside := e.Has(graph.Blocked) && stackHas(disposing)
-	d.t.mu.Lock()
-	if e.Phase() != graph.Building && !e.Has(graph.Blocked) {
-		return
-	}
-	if inside {
-		d.stop = usage(e.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
-		return
-	}
 	if e.wake == nil {
 		e.wake = make(chan struct{})
 	}
 	wake := e.wake
 	d.on = e
-	d.t.unlock(d.a)
+	d.t.unlock(&d.own)
 	<-wake
 	d.t.mu.Lock()
 	d.on = nil
@@ -416,7 +437,7 @@ func (d *drive) waitFor(e *element) {
 // check asks the filter of an edge, which runs user code.
 func (d *drive) check(s *graph.Sel) {
 	d.checking = true
-	d.t.unlock(d.a)
+	d.t.unlock(&d.own)
 	changed := s.Changed()
 	d.t.mu.Lock()
 	d.checking = false
@@ -481,10 +502,13 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) bool {
 			return true
 		}
 		d := t.drive()
-		d.a, d.by = a, e
+		d.own.take(a)
+		d.by = e
 		d.join(e)
 		d.freshen(dep.Host.(*element))
 		d.part(e)
+		a.take(&d.own)
+		t.graph.Release(dep)
 		t.park(d)
 		return false
 	}

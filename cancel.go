@@ -51,13 +51,34 @@ func (e *element) contextOf(gen uint64) context.Context {
 	return l.context.Context
 }
 
-// why returns the cause of build gen, which is over. Only the newest end is kept; a build
-// without a life that was rebuilt left nothing behind, and that is for one reason only.
+// endKept is how many ends of an element are remembered for refs that are long over.
+const endKept = 8
+
+// end is a build that is over, and why.
+type end struct {
+	gen uint64
+	why error
+}
+
+func (r *rare) remember(gen uint64, why error) {
+	if len(r.ends) == endKept {
+		copy(r.ends, r.ends[1:])
+		r.ends = r.ends[:endKept-1]
+	}
+	r.ends = append(r.ends, end{gen, why})
+}
+
+// why returns the cause of build gen, which is over. A build without a life that was
+// rebuilt left nothing behind, and that is for one reason only.
 func (e *element) why(gen uint64) error {
-	switch r := e.rare; {
-	case r != nil && r.endGen == gen && r.endWhy != nil:
-		return r.endWhy
-	case e.c.closed:
+	if r := e.rare; r != nil {
+		for _, x := range r.ends {
+			if x.gen == gen {
+				return x.why
+			}
+		}
+	}
+	if e.c.closed {
 		return &causeError{e.p, ErrContainerClosed}
 	}
 	return &causeError{e.p, ErrDependencyChanged}
@@ -70,6 +91,20 @@ type after struct {
 	starts  []start
 	raise   *PanicError // to be raised again when all is done (rule E3)
 }
+
+// take moves what b has collected to a.
+func (a *after) take(b *after) {
+	if b.any() {
+		a.ends, a.starts, a.cancels = append(a.ends, b.ends...), append(a.starts, b.starts...), append(a.cancels, b.cancels...)
+		b.ends, b.starts, b.cancels = nil, nil, nil
+	}
+	if b.raise != nil && a.raise == nil {
+		a.raise, b.raise = b.raise, nil
+	}
+}
+
+// any reports whether there is anything to do once the lock is let go.
+func (a *after) any() bool { return len(a.ends)+len(a.starts)+len(a.cancels) > 0 }
 
 // cancellation is a context to be cancelled at once, while the hooks wait for the function.
 type cancellation struct {
@@ -87,7 +122,7 @@ type start struct {
 // unlock lets go of the lock and does what was collected. It may be called with nothing
 // collected, and a may be used again.
 func (t *tree) unlock(a *after) {
-	if len(a.ends) == 0 && len(a.starts) == 0 && len(a.cancels) == 0 {
+	if !a.any() {
 		t.mu.Unlock()
 		return
 	}
@@ -122,9 +157,7 @@ func (e *element) end(cause error, a *after) {
 	}
 	e.gen.Store(0)
 	why := &causeError{e.p, cause}
-	if r := e.more(); true {
-		r.endGen, r.endWhy = gen, why
-	}
+	e.more().remember(gen, why)
 	if e.Phase() == graph.Building {
 		e.Set(graph.Over)
 		e.rare.over = why
@@ -150,6 +183,10 @@ func (e *element) detach(why error, a *after) {
 	}
 	for _, s := range l.owned {
 		s.detach()
+	}
+	if l.links > 0 && e.auto() { // the links die with the build: nothing may keep e now
+		e.rare.since = e.c.now()
+		e.noteUsage()
 	}
 	x := &ending{e: e, life: l, why: why, hooks: l.pick(nil, onDispose)}
 	if len(x.hooks) > 0 || l.context.Context != nil {
@@ -224,10 +261,12 @@ func (es *endings) step(a *after) {
 			es.todo = nil
 			go func() {
 				var a after
+				c := running.e.c
 				for len(rest.todo) > 0 {
 					rest.step(&a)
 				}
-				a.rethrow()
+				c.tree.mu.Lock()
+				c.done(&a) // for the call that did not get to it
 			}()
 		}
 	}()
@@ -261,27 +300,31 @@ func runDisposeHook(e *element, h *hook) {
 	}
 }
 
-// ended notes that the hooks of a build of e have returned.
+// ended notes that the hooks of a build of e have returned. It runs no turn: the next
+// end in the list may be what that turn would wait for. Whoever let go of the lock settles.
 func (e *element) ended() {
-	c := e.c
-	c.tree.mu.Lock()
+	e.c.tree.mu.Lock()
+	defer e.c.tree.mu.Unlock()
 	if e.ending--; e.ending == 0 {
 		e.Unset(graph.Blocked)
 		e.woken()
 		e.Want()
 		e.leave()
 	}
-	c.rest()
-	var a after
-	c.settle(&a)
+	e.c.rest()
 }
 
-// woken wakes whoever waits for e's build, or the end of one.
+// woken wakes whoever waits for e's build, or the end of one, and queues what a turn put
+// off because of it.
 func (e *element) woken() {
 	if e.wake != nil {
 		close(e.wake)
 		e.wake = nil
 	}
+	for _, n := range e.later {
+		n.Want()
+	}
+	e.later = nil
 }
 
 // waiters is whom a settled result wakes; err, set before done is closed, is what they
@@ -369,7 +412,7 @@ func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
 		misuse(nil, "Await of a nil source")
 	}
 	b := src.watchable("Await")
-	ref.valid("Await")
+	ref.validFor(b, "Await")
 	var f *filter[AsyncValue[T]]
 	var edge *edgeFilter
 	if src.selects() {
@@ -404,13 +447,15 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		if !e.live(r.gen) {
+			t.graph.Release(&src.Node)
 			continue
 		}
-		if path := t.cycle(e, src); path != nil {
-			err = path
+		if err = t.cycle(e, src); err != nil {
+			t.graph.Release(&src.Node)
 			break
 		}
 		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
+		t.graph.Release(&src.Node)
 		if src.atRest() {
 			if !t.fit(e, src, r.gen, &a) {
 				continue // something was written meanwhile
@@ -422,7 +467,11 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		w := src.wait()
-		d := &drive{t: t, on: src}
+		d := &drive{t: t, by: e, on: src}
+		if path := d.cycle(src); path != nil {
+			err = &CycleError{Path: path}
+			break
+		}
 		d.join(e)
 		src.Waiting(1)
 		src.Want()
@@ -436,6 +485,9 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		t.mu.Lock()
 		src.Waiting(-1)
 		d.part(e)
+		if !e.live(r.gen) {
+			err = e.why(r.gen) // rather than that the source has ended too
+		}
 		if err != nil {
 			break
 		}
@@ -459,7 +511,7 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 		misuse(nil, "Resolve of a nil source")
 	}
 	b := src.watchable("Resolve")
-	at := scopeOf(s, "Resolve")
+	at := scopeOf(s, b, "Resolve")
 	if ctx == nil {
 		misuse(b, "Resolve needs a context: use context.Background if there is none")
 	}
@@ -504,10 +556,19 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		if err = stop; err != nil {
 			break
 		}
+		t.graph.Release(&now.Node)
 		if now.atRest() {
 			raw = now.host.raw()
 			now.touched()
 			break
+		}
+		d := &drive{t: t, by: at.by, on: now}
+		if at.by != nil {
+			if path := d.cycle(now); path != nil {
+				err = &CycleError{Path: path}
+				break
+			}
+			d.join(at.by)
 		}
 		if e == nil { // from now on it cannot be disposed
 			e = now
@@ -516,10 +577,6 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 		w := e.wait()
 		e.Want()
-		d := &drive{t: t, on: e}
-		if at.by != nil {
-			d.join(at.by)
-		}
 		c.yield(at.by, &a)
 		select {
 		case <-w.done:

@@ -223,11 +223,11 @@ func TestC8AwaitReturnsTheCauseOfItsOwnBuild(t *testing.T) {
 						return 0, ctx.Err()
 					}
 				})
-				var errs []error
+				errs := make(chan error, 3)
 				p := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
 					weir.Watch(ref, n)
 					_, err := weir.Await(ref, source)
-					errs = append(errs, err)
+					errs <- err
 					return 0, err
 				}, weir.AutoDispose(), weir.Timeout(time.Minute), weir.Name("waiting"))
 				s := weir.Listen(c, p, nil)
@@ -236,8 +236,9 @@ func TestC8AwaitReturnsTheCauseOfItsOwnBuild(t *testing.T) {
 				tc.end(c, p, s)
 				settle()
 				require.Len(t, errs, 1)
-				require.ErrorIs(t, errs[0], tc.want)
-				require.ErrorContains(t, errs[0], "waiting")
+				err := <-errs
+				require.ErrorIs(t, err, tc.want)
+				require.ErrorContains(t, err, "waiting")
 				require.Equal(t, 1, sources)
 				s.Close()
 			})
@@ -357,6 +358,36 @@ func TestC9ARefThatIsOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestC9TheCauseIsThatOfItsOwnEnd(t *testing.T) {
+	// A function that pays no attention sees its element go through several more ends; its own ref, its own context and its Await go on
+	// telling its own. Catches keeping the latest end per element only.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		builds := 0
+		f := weir.NewFutureProvider(func(context.Context, weir.Ref) (int, error) { return 1, nil })
+		var await, debounce, byRef, byArgument error
+		p := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			if builds++; builds > 1 {
+				return 2, nil
+			}
+			time.Sleep(time.Minute)
+			_, await = weir.Await(ref, f)
+			debounce = ref.Debounce(time.Second)
+			byRef, byArgument = context.Cause(ref.Context()), context.Cause(ctx)
+			return 1, nil
+		}, weir.DisposeDelay(0))
+		s := weir.Listen(c, p, nil)
+		settle()
+		c.Invalidate(p) // ends it
+		settle()
+		s.Close() // disposes of the one that waits for its function
+		pass(time.Hour)
+		for name, err := range map[string]error{"Await": await, "Debounce": debounce, "ref.Context()": byRef, "ctx": byArgument} {
+			require.ErrorIs(t, err, weir.ErrInvalidated, name)
+		}
+	})
 }
 
 func TestC9ASyncFunctionThatIsOverMeanwhile(t *testing.T) {

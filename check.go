@@ -62,7 +62,7 @@ func (c *Container) inconsistent() error {
 		if e.dead {
 			fail(e, "dead, but in the table")
 		}
-		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Queued() && e.Phase() == graph.Built && len(e.later) == 0 && !c.waitedFor(e) {
+		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && len(e.later) == 0 && !c.waitedFor(e) {
 			fail(e, "stale and wanted, but not queued")
 		}
 	}

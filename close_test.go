@@ -196,7 +196,7 @@ func TestS3HooksThatBuildAndListenWhileClosing(t *testing.T) {
 
 // ---- G12: Close and Shutdown
 
-func TestG12WhenCloseReturnsEverythingIsFinal(t *testing.T) {
+func TestG12CloseIsFinalForEveryKind(t *testing.T) {
 	// Hooks have run, contexts are over, links and delays are void, nothing is listed; later nothing happens any more; Close again is
 	// nothing.
 	eachKind(t, func(t *testing.T, k kind) {

@@ -101,6 +101,7 @@ func WithPanicHandler(fn func(*PanicError)) ContainerOption {
 // NewContainer returns an empty container.
 func NewContainer(opts ...ContainerOption) *Container {
 	c := &Container{tree: &tree{}, made: time.Now(), disposeDelay: DefaultDisposeDelay, ctx: context.Background()}
+	c.tree.graph.Init()
 	for _, o := range opts {
 		if o == nil {
 			misuse(nil, "a nil ContainerOption was given")
@@ -111,9 +112,18 @@ func NewContainer(opts ...ContainerOption) *Container {
 	c.values = context.WithoutCancel(parent)
 	c.ctx, c.cancel = context.WithCancelCause(c.values)
 	if parent.Done() != nil {
+		c.tree.mu.Lock() // parent may end at once
 		c.unhook = context.AfterFunc(parent, c.Close)
+		c.tree.mu.Unlock()
 	}
 	return c
+}
+
+// valid is a *UsageError for a container that NewContainer did not make.
+func (c *Container) valid(op string) {
+	if c == nil || c.tree == nil {
+		misuse(nil, "%s on a nil or zero *Container: make one with NewContainer", op)
+	}
 }
 
 // element returns p's element, made if there is none. The lock is held.
@@ -162,55 +172,104 @@ func (c *Container) InvalidateAsReload(ps ...AnyProvider) {
 	c.invalidate(ps, byReload, nil, "InvalidateAsReload")
 }
 
-// invalidate is Invalidate; by is whose build calls, if that is known.
+// invalidate is Invalidate; by is whose build calls, if that is known. It is one change:
+// first all OnManualInvalidation hooks, then all ends, then one turn.
 func (c *Container) invalidate(ps []AnyProvider, how endCause, by *element, op string) {
+	c.valid(op)
 	anyProviders(ps, op)
 	var a after
 	c.tree.mu.Lock()
+	var es []*element
 	for _, p := range ps {
-		for _, e := range p.elements(c) {
-			c.endByHand(e, how, by, false, &a)
-		}
+		es = append(es, p.elements(c)...)
 	}
+	c.endByHand(es, how, by, false, &a)
 	c.done(&a)
 }
 
-// endByHand invalidates e; keep says that it is about to be read and must not be
+// endByHand invalidates es; keep says that they are about to be read and must not be
 // disposed. The lock is held, and given away while OnManualInvalidation hooks run.
-func (c *Container) endByHand(e *element, how endCause, by *element, keep bool, a *after) {
-	if gen := e.gen.Load(); e.life != nil && e.live(gen) {
-		if hooks := e.life.pick(nil, onManual); len(hooks) > 0 {
-			c.tree.unlock(a)
-			for _, h := range hooks {
-				if !h.removed.Load() {
-					c.runHook(e.p, h, a)
-				}
-			}
-			c.tree.mu.Lock()
-			if e.gen.Load() != gen { // somebody ended it meanwhile
-				return
+func (c *Container) endByHand(es []*element, how endCause, by *element, keep bool, a *after) {
+	var room [4]uint64
+	gens := room[:0]
+	var hooks []manual
+	for _, e := range es {
+		gen := e.gen.Load()
+		gens = append(gens, gen)
+		if e.life != nil && e.live(gen) {
+			for _, h := range e.life.pick(nil, onManual) {
+				hooks = append(hooks, manual{e, gen, h})
 			}
 		}
 	}
-	if c.closed || e.dead || e.Phase() == graph.Absent {
-		return
+	if len(hooks) > 0 {
+		c.tree.unlock(a)
+		c.runManual(hooks, a, func() {
+			var a after
+			c.tree.mu.Lock()
+			c.endAll(es, gens, how, by, keep, &a)
+			c.done(&a)
+		})
+		c.tree.mu.Lock()
 	}
-	e.cause |= how
-	if e == by && e.Phase() == graph.Building {
-		e.selfEnds++
+	c.endAll(es, gens, how, by, keep, a)
+}
+
+// runManual runs OnManualInvalidation hooks. If one calls Goexit the others, and rest,
+// are done on another goroutine.
+func (c *Container) runManual(hooks []manual, a *after, rest func()) {
+	i := 0
+	defer func() {
+		if i < len(hooks) {
+			go func() {
+				var a after
+				c.runManual(hooks[i+1:], &a, rest)
+				rest()
+				a.rethrow()
+			}()
+		}
+	}()
+	for ; i < len(hooks); i++ {
+		if m := hooks[i]; !m.h.removed.Load() && m.e.gen.Load() == m.gen {
+			c.runHook(m.e.p, m.h, a)
+		}
 	}
-	e.end(ErrInvalidated, a)
-	if !keep && e.auto() && e.Users() == 0 && e.Phase() == graph.Built {
-		e.dispose(a)
-		return
+}
+
+// endAll ends the builds gens of es, those that are not over yet. The lock is held.
+func (c *Container) endAll(es []*element, gens []uint64, how endCause, by *element, keep bool, a *after) {
+	for i, e := range es {
+		switch {
+		case c.closed || e.dead || e.Phase() == graph.Absent:
+			continue
+		case e.gen.Load() != gens[i]: // somebody ended it meanwhile
+			continue
+		}
+		e.cause |= how
+		if e == by && e.Phase() == graph.Building {
+			e.selfEnds++
+		}
+		e.end(ErrInvalidated, a)
+		if !keep && e.unused() { // its links have gone with the build (rule D5)
+			e.dispose(a)
+			continue
+		}
+		e.halted()
+		c.tree.graph.Invalidate(&e.Node)
 	}
-	e.halted()
-	c.tree.graph.Invalidate(&e.Node)
+}
+
+// manual is an OnManualInvalidation hook to be run.
+type manual struct {
+	e   *element
+	gen uint64
+	h   *hook
 }
 
 // Exists reports whether p has an element that is built or building; of a family, any
 // member. It builds nothing.
 func (c *Container) Exists(p AnyProvider) bool {
+	c.valid("Exists")
 	anyProviders([]AnyProvider{p}, "Exists")
 	c.tree.mu.Lock()
 	defer c.tree.mu.Unlock()
@@ -226,6 +285,7 @@ func (c *Container) Exists(p AnyProvider) bool {
 // or the cause of ctx if that ends first. Inside a hook, listener or build it would wait
 // for its own caller: only ctx ends it then (rule G12).
 func (c *Container) Flush(ctx context.Context) error {
+	c.valid("Flush")
 	if ctx == nil {
 		misuse(nil, "Flush needs a context")
 	}
@@ -250,6 +310,7 @@ func (c *Container) Flush(ctx context.Context) error {
 // left of its delay or CacheFor time, and those that only it used. Elements with a
 // listener, also a paused one, or an open keep-alive link stay.
 func (c *Container) DisposeUnused() {
+	c.valid("DisposeUnused")
 	var a after
 	c.tree.mu.Lock()
 	for more := true; more && !c.closed; {
@@ -272,7 +333,10 @@ func (c *Container) DisposeUnused() {
 
 // Context returns the container's context: it carries the values of [WithContext] and is
 // cancelled with [ErrContainerClosed] when the container closes.
-func (c *Container) Context() context.Context { return c.ctx }
+func (c *Container) Context() context.Context {
+	c.valid("Context")
+	return c.ctx
+}
 
 // Close ends all builds, dependents first: contexts are cancelled with
 // [ErrContainerClosed], OnDispose hooks run, waiters return, subscriptions are closed.
@@ -281,6 +345,7 @@ func (c *Container) Context() context.Context { return c.ctx }
 // G10). Closing again does nothing. Close does not wait for build functions:
 // [Container.Shutdown] does.
 func (c *Container) Close() {
+	c.valid("Close")
 	var a after
 	c.tree.mu.Lock()
 	if c.closed {
@@ -296,10 +361,7 @@ func (c *Container) Close() {
 			s.detach()
 		}
 		e.settled(&causeError{e.p, why})
-		if r := e.rare; r != nil && r.next != nil {
-			r.next = nil
-			c.rest()
-		}
+		e.forgetNext()
 		if e.Phase() != graph.Building {
 			c.tree.graph.Dispose(&e.Node)
 			e.woken()
@@ -357,6 +419,7 @@ func (c *Container) dependentsFirst() []*element {
 // again. Inside a hook, listener or build it would wait for its own caller: only ctx ends
 // it then (rule G12).
 func (c *Container) Shutdown(ctx context.Context) error {
+	c.valid("Shutdown")
 	if ctx == nil {
 		misuse(nil, "Shutdown needs a context")
 	}

@@ -32,6 +32,7 @@ type element struct {
 	newest    uint64 // the newest build, over or not
 	builds    uint32
 	resolvers int   // calls of Resolve that wait
+	walkers   int   // readers that are bringing it up to date
 	depth     int32 // of nested first builds
 	cause     endCause
 	reason    BuildReason   // of the newest build
@@ -60,9 +61,8 @@ type rare struct {
 	over    error    // why the synchronous build in progress was ended
 	stop    error    // it was stopped by Cancel or Timeout: publish this instead of building again
 	keep    bool     // it was Cancel
-	endGen  uint64   // the last build that was ended, and why
-	endWhy  error
-	timer   *timer // its disposal, in its container's heap
+	ends    []end    // the last builds that were ended
+	timer   *timer   // its disposal, in its container's heap
 	timeout *timer
 
 	since   time.Duration // the latest of going on standby, last link, last touch
@@ -133,7 +133,8 @@ func (e *element) init(c *Container, p *base, h host) {
 	}
 }
 
-func (e *element) auto() bool { return e.Has(graph.Auto) }
+// auto reports whether e is to be disposed when unused. It needs no lock.
+func (e *element) auto() bool { return e.p.settings().auto }
 
 // more is the rare part, made when it is first needed.
 func (e *element) more() *rare {

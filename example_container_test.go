@@ -109,10 +109,11 @@ func ExampleContainer_DisposeUnused() {
 	weir.Listen(c, thumbnail.Of("a.png"), nil)
 	weir.Read(c, thumbnail.Of("b.png"))
 	c.DisposeUnused() // memory is short: do not wait for the delays
-	fmt.Println(c.Exists(thumbnail.Of("a.png")))
+	fmt.Println("a.png is in use:", c.Exists(thumbnail.Of("a.png")))
 	// Output:
 	// freed b.png
-	// true
+	// a.png is in use: true
+	// freed a.png
 }
 
 func ExampleContainer_Snapshot() {

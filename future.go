@@ -70,7 +70,7 @@ func (p *FutureProvider[T]) identity() *base { return p.origin() }
 // nothing.
 func (p *FutureProvider[T]) Cancel(s Scope, cause error) {
 	b := p.watchable("Cancel")
-	at := scopeOf(s, "Cancel")
+	at := scopeOf(s, b, "Cancel")
 	if cause == nil {
 		cause = ErrCanceled
 	}

@@ -119,17 +119,27 @@ func (e *element) lived() *life {
 	return e.life
 }
 
-// because notes why the build that begins is made.
+// because notes why the build that begins is made. What is built again without anybody's
+// hand has a dependency that changed, and by hand too if one is known to have (rule A1).
 func (e *element) because() {
 	switch {
 	case e.builds == 0:
 		e.reason = ReasonFirstBuild
-	case e.cause&byReload != 0:
-		e.reason = ReasonReload
-	default:
+	case e.cause == byRefresh && !e.c.tree.graph.Outdated(&e.Node):
 		e.reason = ReasonRefresh
+	default:
+		e.reason = ReasonReload
 	}
 	e.builds++
+	e.cause = 0
+}
+
+// again makes the next build count as the one that was discarded.
+func (e *element) again() {
+	e.builds--
+	if e.reason == ReasonRefresh {
+		e.cause = byRefresh
+	}
 }
 
 // pick returns the hooks of one kind that were not removed.
@@ -214,7 +224,7 @@ func (e *element) told() (hooks []*hook) {
 
 // unused reports whether nothing keeps e but its delay (rule L4).
 func (e *element) unused() bool {
-	return e.auto() && e.Users() == 0 && e.Phase() == graph.Built && (e.life == nil || e.life.links == 0)
+	return e.auto() && e.Users() == 0 && e.walkers == 0 && e.Phase() == graph.Built && (e.life == nil || e.life.links == 0)
 }
 
 // delay is how long e stays on standby.
@@ -269,11 +279,12 @@ func (e *element) dispose(a *after) {
 	t.graph.Dispose(&e.Node)
 	e.fail, e.cause, e.builds = nil, 0, 0
 	if r := e.rare; r != nil {
-		r.next, r.joins = nil, nil
+		r.joins = nil
 		r.since, r.left = 0, 0
 		r.touched.Store(0)
 		e.c.unschedule(e)
 	}
+	e.forgetNext()
 	e.settled(nil)
 	if e.Has(graph.Weak) {
 		e.host.drop() // only listeners that keep nothing remain: the value must be able to go
@@ -285,7 +296,7 @@ func (e *element) dispose(a *after) {
 // build function that has not returned, no hook that is running. Those the next life of
 // the provider has to wait for (rules C5, L5).
 func (e *element) leave() {
-	if e.dead || e.Phase() != graph.Absent || e.Users() > 0 || e.Has(graph.Weak|graph.Blocked) || e.ending > 0 ||
+	if e.dead || e.Phase() != graph.Absent || e.Users() > 0 || e.walkers > 0 || e.Has(graph.Weak|graph.Blocked) || e.ending > 0 ||
 		e.rare != nil && e.rare.flights > 0 || e.wake != nil || e.c.closed {
 		return
 	}

@@ -169,7 +169,7 @@ func TestD3TheListenerThatMakesASyncBuildCounts(t *testing.T) {
 	})
 }
 
-func TestD4DirectDependentsOfAStateAreKnownStaleAtOnce(t *testing.T) {
+func TestD4ADirectDependentsBuildIsOverAtOnce(t *testing.T) {
 	// On standby: the direct dependent's build is over when Set returns, the one further on is not until somebody asks.
 	eachKind(t, func(t *testing.T, k kind) {
 		c := newContainer(t)

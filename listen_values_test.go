@@ -1,7 +1,7 @@
 package weir_test
 
-// This file holds Values and Results: what they yield, what ends them, that they count as listeners while they run, through a
-// container, a ref and a tx.
+// This file holds what consumers of their own pace use: Values and Results (what they yield, what ends them, that they count as
+// listeners while they run, through a container, a ref and a tx), and Changed.
 
 import (
 	"context"
@@ -288,7 +288,7 @@ func TestG13ValuesThroughARefEndsWithItsBuild(t *testing.T) {
 }
 
 func TestValuesThroughATx(t *testing.T) {
-	// Inside the batch the first value is the staged one (P6); a sequence that is kept beyond the batch is misuse (D7).
+	// A loop is no Read: it shows what everybody sees, so nothing that is only staged; a sequence kept beyond the batch is misuse (D7).
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
 		n := listenState(1)
@@ -299,7 +299,7 @@ func TestValuesThroughATx(t *testing.T) {
 			values = weir.Values(t.Context(), tx, n)
 			results = weir.Results(t.Context(), tx, weir.NewTryProvider(func(weir.Ref) (int, error) { return 7, nil }))
 			for v := range values {
-				require.Equal(t, 2, v)
+				require.Equal(t, 1, v)
 				break
 			}
 			for v, err := range results {
@@ -354,5 +354,86 @@ func TestValuesOfASelection(t *testing.T) {
 		log.want(t, "four sets", "Ada", "Grace", "Edsger")
 		cancel()
 		<-loop
+	})
+}
+
+// ---- Changed
+
+func TestG9ChangedIsAOneSlotSignal(t *testing.T) {
+	// Any number of changes leave one signal; Read gives the newest; a change after the receive leaves another. Nil function, and beside
+	// one. Planted bug: an unbuffered send (the writer hangs), or one signal per change.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		n := listenState(0)
+		calls := 0
+		for _, fn := range []func(_, _ int){nil, func(_, _ int) { calls++ }} {
+			s := weir.Listen(c, n, fn)
+			ch := s.Changed()
+			require.Empty(t, ch, "nothing has changed yet")
+			within(t, "a hundred sets that nobody receives", func() {
+				for range 100 {
+					n.Update(c, func(v int) int { return v + 1 })
+				}
+			})
+			require.Len(t, ch, 1)
+			<-ch
+			require.Equal(t, weir.Read(c, n), s.Read())
+			require.Empty(t, ch)
+			n.Update(c, func(v int) int { return v + 1 })
+			await(t, "the next signal", ch)
+			n.Set(c, weir.Read(c, n))
+			require.Empty(t, ch, "an equal set is no change")
+			s.Close()
+			n.Update(c, func(v int) int { return v + 1 })
+			select {
+			case _, open := <-ch:
+				require.False(t, open, "a signal after Close")
+			default:
+			}
+		}
+		require.Equal(t, 101, calls)
+	})
+}
+
+func TestG9ChangedHoldsWhatCameBeforeItWasFirstAskedFor(t *testing.T) {
+	// The signal is for changes since the subscription began: a loop that starts late must not miss them. Planted bug: make the channel
+	// on the first call, and forget what was delivered before.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		n := listenState(0)
+		s := weir.Listen(c, n, nil)
+		n.Set(c, 1)
+		await(t, "the signal", s.Changed())
+		require.Empty(t, s.Changed())
+		require.Empty(t, weir.Listen(c, n, nil).Changed(), "nothing has changed for a newcomer")
+	})
+}
+
+func TestListenChangedInASelectLoop(t *testing.T) {
+	// The loop it is made for: a consumer with other things to wait for ends up with the last value.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		n := listenState(0)
+		s := weir.Listen(c, n, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		last := make(chan int, 1)
+		loop := async(t, func() {
+			for {
+				select {
+				case <-s.Changed():
+					if v := s.Read(); v == 1000 {
+						last <- v
+					}
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+		for i := 1; i <= 1000; i++ {
+			n.Set(c, i)
+		}
+		require.Equal(t, 1000, await(t, "the last value", last))
+		cancel()
+		await(t, "the loop", loop)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,8 +197,9 @@ func TestE3AHookThatDoesNotReturnSkipsNoOther(t *testing.T) {
 				eachKind(t, func(t *testing.T, k kind) {
 					c, told := toldContainer(t)
 					var log trace
-					registered, armed := false, false
+					registered, armed, builds := false, false, 0
 					p := k.make(func(ref weir.Ref) int {
+						builds++
 						if !registered {
 							registered = true
 							a.register(ref, log.on("first"))
@@ -228,6 +230,11 @@ func TestE3AHookThatDoesNotReturnSkipsNoOther(t *testing.T) {
 					if ending == "panic" {
 						require.Equal(t, errBoom, got[0].Value)
 						require.Contains(t, string(got[0].Stack), "panic_test.go")
+					}
+					if !a.reverse && hook != "OnManualInvalidation" || strings.Contains(hook, " ") {
+						require.Equal(t, 1, builds)
+					} else {
+						require.Equal(t, 2, builds, "what the hook belongs to was not done")
 					}
 					armed = false
 					if hook != "OnDispose at Close" {

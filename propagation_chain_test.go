@@ -97,6 +97,42 @@ func TestP10AWarmChainPropagatesWithoutADeepStack(t *testing.T) {
 	}
 }
 
+func TestP10AChainWhoseLinksAllWatchTheStateToo(t *testing.T) {
+	// Every link is known stale at once, and the queue of the turn may hold them in any order: what stands above must not pull all that
+	// stands below inside its own build function. Watched first and watched last, as the order of the marks depends on it.
+	for _, stateFirst := range []bool{true, false} {
+		t.Run(fmt.Sprint("state first ", stateFirst), func(t *testing.T) {
+			guard(t, func(t *testing.T) {
+				c := newContainer(t)
+				const size = 100_000
+				n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+				ch := chain{n: n}
+				var below weir.Source[int] = n
+				for range size {
+					src := below
+					ch.links = append(ch.links, weir.NewProvider(func(ref weir.Ref) int {
+						if stateFirst {
+							weir.Watch(ref, n)
+						}
+						v := weir.Watch(ref, src) + 1
+						if !stateFirst {
+							weir.Watch(ref, n)
+						}
+						return v
+					}))
+					below = ch.top()
+				}
+				ch.warm(c)
+				weir.Listen(c, ch.top(), nil)
+				ch.flat(t, "the first Set", func() { n.Set(c, 1) })
+				require.Equal(t, size+1, weir.Read(c, ch.top()))
+				ch.flat(t, "the second Set", func() { n.Set(c, 2) }) // the first has ordered the edges anew
+				require.Equal(t, size+2, weir.Read(c, ch.top()))
+			})
+		})
+	}
+}
+
 func TestP10AChainIsVerifiedWithoutADeepStack(t *testing.T) {
 	// The change is swallowed at the bottom: a Read at the top verifies everything and rebuilds one element.
 	guard(t, func(t *testing.T) {

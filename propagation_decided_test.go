@@ -247,7 +247,7 @@ func TestD17ListenThroughTheRefOfAnInactiveElement(t *testing.T) {
 		require.ElementsMatch(t, []string{"add", "cancel"}, log.take(), "p is built, nobody listens to it")
 		n.Set(c, 1)
 		log.want(t, "the state was set", "0→1")
-		require.Equal(t, weir.Standby, info(t, c, "n").State)
+		require.Equal(t, weir.StateStandby, info(t, c, "n").State)
 		m.Set(c, 1)
 		require.Equal(t, 1, builds)
 		pass(10 * delay)

@@ -53,7 +53,7 @@ func TestP1DefaultEquality(t *testing.T) {
 	type tagged struct{ Tags []string }
 	type boxed struct{ V any }
 	one, other := 1, 1
-	list := []int{1}
+	list, tags := []int{1}, []string{"a"}
 	table := map[string]int{"a": 1}
 	propagationDefault(t, "int, the same", 1, 1, false)
 	propagationDefault(t, "int, another", 1, 2, true)
@@ -67,7 +67,7 @@ func TestP1DefaultEquality(t *testing.T) {
 	propagationDefault(t, "slices are always different", list, list, true)
 	propagationDefault(t, "maps are always different", table, table, true)
 	propagationDefault(t, "nil slices too", []int(nil), []int(nil), true)
-	propagationDefault(t, "struct with a slice", tagged{list}, tagged{list}, true)
+	propagationDefault(t, "struct with a slice", tagged{tags}, tagged{tags}, true)
 	propagationDefault(t, "array of slices", [1][]int{list}, [1][]int{list}, true)
 	propagationDefault[any](t, "interface, slices inside", list, list, true)
 	propagationDefault[any](t, "interface, a slice for an int", 1, list, true)
@@ -359,17 +359,17 @@ func TestP4ReadsAreAlwaysFresh(t *testing.T) {
 // ---- P5: once, in order
 
 func TestP5EachElementOnceInDependencyOrder(t *testing.T) {
-	// Paths of different length meet: everything is rebuilt once, after what it watches. A toy rebuilds depth first, so "join" runs per
-	// path and sees a mix.
+	// Paths of different length meet: everything is rebuilt once, and done after what it watches. A toy rebuilds depth first, so "join"
+	// runs per path and sees a mix.
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
 		var log trace
 		n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
-		a := weir.NewProvider(func(ref weir.Ref) int { log.add("a"); return weir.Watch(ref, n) })
-		b := weir.NewProvider(func(ref weir.Ref) int { log.add("b"); return weir.Watch(ref, a) })
-		d := weir.NewProvider(func(ref weir.Ref) int { log.add("d"); return weir.Watch(ref, b) })
+		a := weir.NewProvider(func(ref weir.Ref) int { defer log.add("a"); return weir.Watch(ref, n) })
+		b := weir.NewProvider(func(ref weir.Ref) int { defer log.add("b"); return weir.Watch(ref, a) })
+		d := weir.NewProvider(func(ref weir.Ref) int { defer log.add("d"); return weir.Watch(ref, b) })
 		join := weir.NewProvider(func(ref weir.Ref) string {
-			log.add("join")
+			defer log.add("join")
 			return fmt.Sprint(weir.Watch(ref, n), weir.Watch(ref, d), weir.Watch(ref, a), weir.Watch(ref, b))
 		})
 		weir.Listen(c, join, propagationArrow[string](&log, ""))

@@ -34,24 +34,24 @@ type place struct {
 	tx  *Tx
 }
 
-func scopeOf(s Scope, op string) place {
+func scopeOf(s Scope, p *base, op string) place {
 	switch s := s.(type) {
 	case *Container:
 		if s != nil && s.tree != nil {
 			return place{c: s}
 		}
-		misuse(nil, "%s with a nil or zero *Container: make one with NewContainer", op)
+		misuse(p, "%s with a nil or zero *Container: make one with NewContainer", op)
 	case Ref:
-		s.valid(op)
+		s.validFor(p, op)
 		return place{c: s.e.c, ref: s, by: s.builder()}
 	case *Tx:
 		if s != nil && s.c != nil {
-			s.usable(op)
+			s.usable(p, op)
 			return place{c: s.c, tx: s}
 		}
-		misuse(nil, "%s with a nil or zero *Tx: use the one that Batch hands to its function", op)
+		misuse(p, "%s with a nil or zero *Tx: use the one that Batch hands to its function", op)
 	}
-	misuse(nil, "%s needs a scope: a *Container, the Ref of a build, or the *Tx of a Batch", op)
+	misuse(p, "%s needs a scope: a *Container, the Ref of a build, or the *Tx of a Batch", op)
 	panic("unreachable")
 }
 
@@ -75,9 +75,11 @@ func (at place) mayWrite(p *base, op string) {
 	}
 }
 
-func (r Ref) valid(op string) {
+func (r Ref) valid(op string) { r.validFor(nil, op) }
+
+func (r Ref) validFor(p *base, op string) {
 	if r.e == nil {
-		misuse(nil, "%s with a zero Ref: use the one that the build function is given", op)
+		misuse(p, "%s with a zero Ref: use the one that the build function is given", op)
 	}
 }
 
@@ -118,7 +120,7 @@ func (r Ref) expected(p *base) (e *element, at uint64) {
 // returns the snapshot, nil if there is none because the container is closed, and raises
 // the failure of a synchronous build again (rule E1).
 func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
-	r.valid("Watch")
+	r.validFor(p, "Watch")
 	e, c := r.e, r.e.c
 	t := c.tree
 	p.usable("Watch")
@@ -126,21 +128,21 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 	t.mu.Lock()
 	for e.live(r.gen) {
 		src, stop := c.freshElement(p, e, &a)
-		if stop == nil && !e.live(r.gen) {
-			break
-		}
-		if stop == nil {
-			stop = t.cycle(e, src)
-		}
 		if stop != nil {
 			return c.stopped(p, stop, e, &a)
 		}
-		if !t.fit(e, src, r.gen, &a) {
+		if stop = t.cycle(e, src); stop != nil {
+			t.graph.Release(&src.Node)
+			return c.stopped(p, stop, e, &a)
+		}
+		if !e.live(r.gen) || !t.fit(e, src, r.gen, &a) {
+			t.graph.Release(&src.Node)
 			continue
 		}
 		raw, fail := src.host.raw(), src.fail
 		kind, sel := edge.of(src, raw)
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
+		t.graph.Release(&src.Node)
 		src.touched()
 		c.yield(e, &a)
 		if fail != nil {
@@ -286,7 +288,7 @@ func (r Ref) InvalidateSelf() {
 	var a after
 	c.tree.mu.Lock()
 	if r.e.live(r.gen) {
-		c.endByHand(r.e, byRefresh, r.e, false, &a)
+		c.endByHand([]*element{r.e}, byRefresh, r.e, false, &a)
 	}
 	c.done(&a)
 }
@@ -349,11 +351,15 @@ func (r Ref) Container() *Container {
 }
 
 // Debounce waits for d, or until the build is over, and then returns the cause: put first
-// in a build, it lets a burst of changes end in one. A d of zero or less only asks
-// whether the build is over.
+// in a build, it lets a burst of changes end in one. A d of 0 only asks whether the build
+// is over; a negative one is a *UsageError.
 func (r Ref) Debounce(d time.Duration) error {
+	r.valid("Debounce")
+	if d < 0 {
+		misuse(r.e.p, "Debounce(%v) is negative", d)
+	}
 	ctx := r.Context()
-	if d <= 0 || ctx.Err() != nil {
+	if d == 0 || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	t := time.NewTimer(d)

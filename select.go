@@ -23,22 +23,33 @@ func Select[S, U any](src Source[S], f func(S) U) Source[U] {
 // SelectFunc is [Select] with a change detection of its own: a value for which eq
 // reports true is no change.
 func SelectFunc[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool) Source[U] {
+	s := newSelection(src, f, eq, "SelectFunc")
 	if eq == nil {
-		misuse(nil, "SelectFunc needs an eq function: use Select for ==")
+		misuse(src.origin(), "SelectFunc needs an eq function: use Select for ==")
 	}
-	return newSelection(src, f, eq, "SelectFunc")
+	return s
 }
 
 // SelectAsync returns the asynchronous source of f of src's data. [Await] on it hears
-// only of settled results that differ; loading and errors pass through. It is like
-// [Select] in all else.
+// only of settled results that differ; loading and errors pass through. A panic in f is
+// the selection's error. It is like [Select] in all else.
 func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
-	if f == nil {
-		misuse(nil, "SelectAsync needs a function")
+	if src != nil && f == nil {
+		misuse(src.watchable("SelectAsync"), "SelectAsync needs a function")
 	}
-	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return MapData(v, f) },
+	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.origin(), v, f) },
 		asyncEqual(orDifferent(defaultEqual[U]())), "SelectAsync")
 	return asyncSelection[AsyncValue[T], U]{inner}
+}
+
+// selectData is MapData for an f that may panic: then the selection has failed.
+func selectData[T, U any](p *base, v AsyncValue[T], f func(T) U) (u AsyncValue[U]) {
+	defer func() {
+		if r := recover(); r != nil {
+			u = AsyncValue[U]{err: panicked(p, r).asError(), progress: v.progress, load: v.load}
+		}
+	}()
+	return MapData(v, f)
 }
 
 func newSelection[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool, op string) *selection[S, U] {

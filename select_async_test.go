@@ -198,7 +198,7 @@ func TestSelectAsyncS188FireImmediatelyOnce(t *testing.T) {
 					want = "→boom"
 				}
 				weir.Listen(c, weir.SelectAsync(src.p, func(v int) int { return v + 100 }), selectAsyncLog[int](&log), weir.FireImmediately(),
-					weir.OnError(func(err error) { log.add("→%v", err) }))
+					weir.OnError(func(err error) { log.add("error %v", err) }))
 				settle()
 				got := log.take()
 				require.Len(t, got, 1)

@@ -37,6 +37,7 @@ type ElementInfo struct {
 // Snapshot lists the container's elements. It is taken under the lock, so it is
 // consistent, and takes time in proportion to their number.
 func (c *Container) Snapshot() Snapshot {
+	c.valid("Snapshot")
 	c.tree.mu.Lock()
 	defer c.tree.mu.Unlock()
 	var es []*element
@@ -94,7 +95,7 @@ func dependenciesFirst(order []*element, placed map[*element]bool, e *element) [
 
 func (e *element) info() ElementInfo {
 	info := ElementInfo{
-		Provider: e.p, Name: e.p.Name(), Kind: e.p.kind.String(),
+		Provider: e.p.impl.(AnyProvider), Name: e.p.Name(), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
 		Listeners: e.Users(), Paused: e.Users() - e.ActiveUsers(),
 		Generation: e.newest, Builds: int(e.builds),

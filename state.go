@@ -35,7 +35,7 @@ func (p *StateProvider[T]) identity() *base { return p.origin() }
 // that is over, it does nothing. Through the ref of a synchronous build it is a
 // *UsageError (P7). Set is safe for concurrent use; the last one wins.
 func (p *StateProvider[T]) Set(s Scope, v T) {
-	p.write(s, "Set", func(T) T { return v }, &v)
+	p.write(s, "Set", nil, &v)
 }
 
 // Update makes f of the value the value, atomically, and returns it. f runs without a
@@ -52,7 +52,7 @@ func (p *StateProvider[T]) Update(s Scope, f func(T) T) T {
 // write is Set, with next given, and Update.
 func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 	b := p.watchable(op)
-	at := scopeOf(s, op)
+	at := scopeOf(s, b, op)
 	at.mayWrite(b, op)
 	if at.tx != nil {
 		return stage(at.tx, p, f, next)

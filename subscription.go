@@ -134,7 +134,9 @@ type Subscription[S any] struct {
 	fn      func(prev, next S)
 	seen    *S          // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
+	raw     any         // the snapshot that seen was selected from; the turn's
 	changed atomic.Pointer[chan struct{}]
+	unseen  atomic.Bool // something was delivered before there was a channel
 }
 
 // Close ends the subscription: no new call begins after Close has returned, though one
@@ -222,7 +224,9 @@ func (s *Subscription[S]) Read() S {
 func (s *Subscription[S]) Changed() <-chan struct{} {
 	if s.changed.Load() == nil {
 		ch := make(chan struct{}, 1)
-		s.changed.CompareAndSwap(nil, &ch)
+		if s.changed.CompareAndSwap(nil, &ch) && s.unseen.Load() {
+			signal(ch)
+		}
 	}
 	return *s.changed.Load()
 }
@@ -236,10 +240,13 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		if raw == nil {
 			return // disposed or not built: a weak listener waits on
 		}
-		if s.src.selects() {
-			next, fail = s.selected(raw)
-		} else {
+		if !s.src.selects() {
 			next = s.src.view(raw)
+		} else if raw == s.raw && s.failed == nil {
+			return
+		} else {
+			s.raw = raw
+			next, fail = s.selected(raw)
 		}
 	}
 	if fail != nil {
@@ -267,6 +274,9 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 }
 
 func (s *Subscription[S]) signal() {
+	if !s.unseen.Load() {
+		s.unseen.Store(true)
+	}
 	if ch := s.changed.Load(); ch != nil {
 		signal(*ch)
 	}
@@ -343,7 +353,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		misuse(nil, "Listen to a nil source")
 	}
 	b := src.watchable("Listen")
-	at := scopeOf(s, "Listen")
+	at := scopeOf(s, b, "Listen")
 	var l listening
 	for _, o := range opts {
 		if o == nil {
@@ -408,6 +418,7 @@ func (s *sub) arrive(p *base, at place, a *after) (raw any, fail *PanicError, st
 	if stop != nil {
 		return nil, nil, stop
 	}
+	c.tree.graph.Release(&e.Node)
 	if !told && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
 		e.NodeEvent(graph.Added)
 	}
@@ -432,6 +443,7 @@ func (s *Subscription[S]) first(raw any, fail *PanicError, fire bool, a *after) 
 	var seen *S
 	if raw != nil && fail == nil {
 		if s.src.selects() {
+			s.raw = raw
 			seen, fail = s.selected(raw)
 		} else {
 			seen = s.src.view(raw)
@@ -461,7 +473,7 @@ func Values[S any](ctx context.Context, s Scope, src Source[S]) iter.Seq[S] {
 		misuse(nil, "Values of a nil source")
 	}
 	b := src.watchable("Values")
-	scopeOf(s, "Values")
+	scopeOf(s, b, "Values")
 	if ctx == nil {
 		misuse(b, "Values needs a context: use context.Background if there is none")
 	}

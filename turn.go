@@ -30,6 +30,7 @@ type turn struct {
 	running bool
 	id      uint32          // of this turn
 	drive   *drive          // brings elements up to date
+	own     after           // what is to be done without the lock
 	began   time.Time       // when the first sweep was over
 	sweeps  int             // of this goroutine
 	made    int             // calls since the first sweep
@@ -57,7 +58,7 @@ func (c *Container) work() bool {
 // lets go of the lock. It never panics: call done where the caller is the user's.
 func (c *Container) settle(a *after) {
 	t := c.tree
-	for len(a.ends)+len(a.starts)+len(a.cancels) > 0 {
+	for a.any() {
 		t.unlock(a)
 		t.mu.Lock()
 	}
@@ -99,6 +100,7 @@ func (c *Container) yield(by *element, a *after) {
 
 // runTurn runs the turn to its end, or hands it over. The lock is held, and let go.
 func (c *Container) runTurn(a *after) {
+	c.turn.own.take(a)
 	for !c.sweep(a) {
 	}
 }
@@ -106,6 +108,8 @@ func (c *Container) runTurn(a *after) {
 // handOver lets another goroutine go on with the turn. The lock is held, and let go.
 func (c *Container) handOver(a *after) {
 	c.turn.sweeps, c.turn.made = 0, 0
+	c.turn.drive = nil // the one that dies keeps its own
+	a.take(&c.turn.own)
 	c.tree.unlock(a)
 	go func() {
 		var a after
@@ -119,27 +123,36 @@ func (c *Container) handOver(a *after) {
 // goroutine is done. One deferred handler serves all calls of user code but builds,
 // which have their own.
 func (c *Container) sweep(a *after) (done bool) {
+	if c.turn.drive == nil {
+		c.turn.drive = &drive{t: c.tree}
+		c.turn.drive.over = func() {
+			var a after
+			c.handOver(&a)
+		}
+	}
+	d := c.turn.drive
 	defer func() {
-		if c.turn.sub != nil || c.turn.hook != nil {
+		if !done && !d.handed { // once done or handed over, the turn is somebody else's
 			done = c.broken(recover(), a)
 		}
 	}()
 	t := &c.turn
+	own := &t.own
 	for {
-		if len(a.ends)+len(a.starts)+len(a.cancels) > 0 {
-			c.tree.unlock(a)
+		c.update()
+		if own.any() {
+			c.tree.unlock(own)
 			c.tree.mu.Lock()
 			continue
 		}
-		c.update(a)
 		switch {
 		case t.next < len(t.calls):
-			c.deliver(a)
+			c.deliver(own)
 		case t.changed > 0:
 			t.changed--
 			c.collect()
 		case len(t.hooks) > 0:
-			c.runHooks(a)
+			c.runHooks(own)
 		case t.used > 0:
 			t.used--
 			e := c.usage[0]
@@ -168,12 +181,12 @@ func (c *Container) swept(a *after) (done bool) {
 			switch {
 			case !e.unused():
 			case e.due() <= c.now():
-				e.dispose(a)
+				e.dispose(&t.own)
 			default:
 				e.consider()
 			}
 		}
-		if len(a.ends) > 0 || c.work() {
+		if t.own.any() || c.work() {
 			return false
 		}
 	}
@@ -190,6 +203,7 @@ func (c *Container) swept(a *after) (done bool) {
 		t.running = false
 		t.calls = t.calls[:0]
 		t.next = 0
+		a.take(&t.own)
 		c.checkIdle()
 		c.tree.check(c)
 		c.tree.mu.Unlock()
@@ -207,7 +221,7 @@ func (c *Container) swept(a *after) (done bool) {
 
 // update brings up to date what is stale and wanted now; what becomes stale meanwhile is
 // for the next time, so that listeners are heard however fast others write.
-func (c *Container) update(a *after) {
+func (c *Container) update() {
 	for k := c.queue.Stale(); k > 0 && !c.closed; k-- {
 		n := c.queue.NextStale()
 		if n == nil {
@@ -217,12 +231,10 @@ func (c *Container) update(a *after) {
 			continue
 		}
 		d := c.turn.drive
-		if d == nil {
-			d = &drive{t: c.tree, over: func() { c.handOver(c.turn.drive.a) }}
-			c.turn.drive = d
-		}
-		d.a, d.stop = a, nil
+		d.stop = nil
+		d.own.take(&c.turn.own)
 		d.freshen(n.Host.(*element))
+		c.turn.own.take(&d.own)
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep
 		}
@@ -326,13 +338,18 @@ func (c *Container) runHooks(a *after) {
 // then this goroutine is ending. The lock is not held; it is when broken returns false.
 func (c *Container) broken(r any, a *after) (done bool) {
 	t := &c.turn
-	p := t.p()
 	s := t.sub
-	t.sub, t.hook = nil, nil
-	c.report(panicked(p, r), a)
-	if s != nil && t.probing {
-		c.judge(s, a)
-	}
+	switch {
+	case s != nil || t.hook != nil:
+		p := t.p()
+		t.sub, t.hook = nil, nil
+		c.report(panicked(p, r), &t.own)
+		if s != nil && t.probing {
+			c.judge(s, &t.own)
+		}
+	case r != nil: // not the user's: a bug of this package
+		panic(r)
+	} // else a Goexit in a hook of a build that was ended, which has been seen to
 	c.tree.mu.Lock()
 	if r == nil {
 		c.handOver(a)

@@ -37,7 +37,7 @@ func Read[S any](s Scope, src Source[S]) S {
 		}
 	}
 	b := src.watchable("Read")
-	at := scopeOf(s, "Read")
+	at := scopeOf(s, b, "Read")
 	if at.tx != nil {
 		if raw := at.tx.staged(b); raw != nil {
 			return *src.view(raw)
@@ -54,12 +54,12 @@ func Refresh[S any](s Scope, src Source[S]) S {
 		misuse(nil, "Refresh of a nil source")
 	}
 	b := src.watchable("Refresh")
-	at := scopeOf(s, "Refresh")
+	at := scopeOf(s, b, "Refresh")
 	if !at.over() {
 		var a after
 		at.c.tree.mu.Lock()
 		if e := at.c.table.find(b); e != nil {
-			at.c.endByHand(e, byRefresh, at.ref.e, true, &a)
+			at.c.endByHand([]*element{e}, byRefresh, at.ref.e, true, &a)
 		}
 		// No turn yet: an element that nobody listens to is to be read, not to be gone.
 		at.c.tree.unlock(&a)
@@ -87,6 +87,7 @@ func (at place) readSlow(p *base) any {
 	if stop != nil {
 		return c.stopped(p, stop, at.by, &a)
 	}
+	c.tree.graph.Release(&e.Node)
 	raw, fail := e.host.raw(), e.fail
 	e.touched()
 	c.yield(at.by, &a)
@@ -125,6 +126,7 @@ func (c *Container) current(p *base, at place, a *after) (*element, any) {
 	if stop != nil {
 		return nil, c.stopped(p, stop, at.by, a)
 	}
+	c.tree.graph.Release(&e.Node)
 	raw, fail := e.host.raw(), e.fail
 	c.tree.unlock(a)
 	if fail != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // servePace is slow, so that there is time for another curl in another terminal.
-var servePace = pace{latency: 2 * time.Second, delay: 3 * time.Second, cacheFor: 15 * time.Second, timeout: 6 * time.Second}
+var servePace = pace{latency: 4 * time.Second, delay: 2 * time.Second, cacheFor: 15 * time.Second, timeout: 8 * time.Second}
 
 func main() {
 	addr := flag.String("serve", "", "keep the service running on this `address` instead of telling the story")

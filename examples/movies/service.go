@@ -156,9 +156,9 @@ func (s *service) getStats(w http.ResponseWriter, _ *http.Request) {
 
 // listeners returns how many wait for page n at this moment.
 func (s *service) listeners(n int) int {
-	page := weir.AnyProvider(s.pages.Of(n))
+	name := s.pages.Of(n).Name()
 	for _, e := range s.container.Snapshot().Elements {
-		if e.Provider == page {
+		if e.Name == name {
 			return e.Listeners
 		}
 	}

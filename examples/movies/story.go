@@ -17,7 +17,7 @@ import (
 
 // storyPace is fast, for a short story, but leaves a busy machine time: only what happens between a client's leaving and the next
 // one's coming has to be done within the delay, and there the chapter tries again.
-var storyPace = pace{latency: 50 * time.Millisecond, delay: 400 * time.Millisecond, cacheFor: 500 * time.Millisecond, timeout: 2 * time.Second}
+var storyPace = pace{latency: 50 * time.Millisecond, delay: 400 * time.Millisecond, cacheFor: time.Second, timeout: 2 * time.Second}
 
 // patience is how long a count may take to become what it must be. It is used up only when something is wrong.
 const patience = 10 * time.Second

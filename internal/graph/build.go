@@ -78,7 +78,7 @@ func (g *Graph) Fits(dst, n *Node, gen uint64) (dep *Node) {
 		to = g.epoch.Load()
 	}
 	for i := range dst.deps {
-		if dst.parked(i) {
+		if dst.unmatched(i) {
 			continue
 		}
 		s := dst.deps[i].src
@@ -129,18 +129,21 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 		}
 		src.mark = gen
 	}
+	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Waiting { // Awaits of one source share an edge
 		for i := range n.deps {
-			if d := &n.deps[i]; d.src == src && (d.kind == Settled || d.kind == Waiting) && !n.parked(i) {
+			if d := &n.deps[i]; d.src == src && (d.kind == Settled || d.kind == Waiting) && !(running && n.unmatched(i)) {
 				return i
 			}
 		}
 	}
-	running := n.phase == Building || n.flags&InFlight != 0
 	if running && len(n.deps) == int(n.old) && n.cursor < n.old {
 		if d := &n.deps[n.cursor]; d.src == src && (d.kind == kind || d.kind == Settled && kind == Waiting) {
 			d.kind, d.sel = kind, sel
 			src.outs[d.out].kind = kind
+			if kind != Waiting {
+				g.follow(n, src)
+			}
 			n.cursor++
 			return int(n.cursor) - 1
 		}
@@ -155,10 +158,32 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 		}
 	}
 	g.link(n, src, kind, sel)
+	if kind != Waiting {
+		g.follow(n, src)
+	}
 	if !kept && src.flags&Joins != 0 {
 		src.Host.NodeEvent(Added)
 	}
 	return len(n.deps) - 1
+}
+
+// follow makes n, which has a value already, stale if what it just watched is. (A
+// synchronous build is judged when it commits.)
+func (g *Graph) follow(n, src *Node) {
+	if n.phase == Built && n.flags&Stale == 0 && !src.Fresh() {
+		n.flags |= Pending
+		n.hide()
+		n.Want()
+		g.markFrom(n, Pending, true)
+	}
+}
+
+// Release ends the hold on n.
+func (g *Graph) Release(n *Node) {
+	if n.flags&Held != 0 {
+		n.flags &^= Held
+		g.switched(n, true)
+	}
 }
 
 func (g *Graph) link(n, src *Node, kind Kind, sel *Sel) {
@@ -221,6 +246,7 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	n.phase = Built
 	if !ok {
 		n.flags = n.flags&^(Over|Mixed|Pending) | Dirty
+		n.at = 0 // there is no moment for which it holds
 	} else if n.flags&Stale != 0 || n.at != g.epoch.Load() {
 		g.judge(n)
 	}
@@ -231,6 +257,16 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 
 // Stopped makes n, whose build was cut short on purpose, as stale as its dependencies say.
 func (g *Graph) Stopped(n *Node) { g.judge(n) }
+
+// Outdated reports whether a dependency of the last build is known to have changed since.
+func (g *Graph) Outdated(n *Node) bool {
+	for i := range n.deps {
+		if n.deps[i].kind != Filtered && n.changedSince(i) {
+			return true
+		}
+	}
+	return false
+}
 
 // judge sets the stale bits of a node that was just built from what its dependencies are
 // now, and moves its moment to now if nothing has changed.
@@ -306,6 +342,7 @@ func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
 	d := &n.deps[i]
 	d.kind, d.sel = kind, sel
 	d.src.outs[d.out].kind = kind
+	g.follow(n, d.src)
 }
 
 // Advance moves the moment of an asynchronous build to now, if it is fresh, so that what
@@ -326,7 +363,7 @@ func (g *Graph) Dispose(n *Node) {
 		n.deps[i] = dep{}
 		n.deps = n.deps[:i]
 	}
-	n.phase = Absent
+	n.phase, n.at = Absent, 0
 	n.flags &^= Stale | InFlight | failed | Life | Joins | Owner | Over | Mixed
 }
 

@@ -22,7 +22,7 @@ package graph
 
 import "sync/atomic"
 
-// Graph is the nodes of one container tree. The zero value is ready.
+// Graph is the nodes of one container tree. Make it ready with Init.
 type Graph struct {
 	epoch atomic.Uint64
 
@@ -40,6 +40,9 @@ type use struct {
 	n *Node
 	d int32
 }
+
+// Init makes g ready. Epochs begin at 1: 0 is no moment.
+func (g *Graph) Init() { g.epoch.Store(1) }
 
 // Epoch returns the epoch of the newest change. It needs no lock.
 func (g *Graph) Epoch() uint64 { return g.epoch.Load() }

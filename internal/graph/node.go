@@ -41,6 +41,9 @@ const (
 	Mixed
 	// Auto: to be disposed when unused, so that reads on standby must be noted.
 	Auto
+	// Held: a build is about to watch it: it counts as on, so that it is not turned off
+	// and on again between its own build and that.
+	Held
 	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
 	Weak
 
@@ -151,7 +154,7 @@ func (n *Node) Fresh() bool { return n.phase == Built && n.flags&Stale == 0 }
 func (n *Node) Active() bool { return n.active > 0 }
 
 // On reports whether n is active or building: whether its own watches count as active.
-func (n *Node) On() bool { return n.active > 0 || n.phase == Building || n.flags&InFlight != 0 }
+func (n *Node) On() bool { return n.active > 0 || n.phase == Building || n.flags&(InFlight|Held) != 0 }
 
 // Users counts listeners and dependents, paused ones included (rule L4).
 func (n *Node) Users() int { return int(n.subs) + len(n.outs) }
@@ -193,11 +196,16 @@ func (n *Node) Dependents(yield func(*Node) bool) {
 	}
 }
 
-// parked reports whether edge i belongs to the build before the one that is running:
-// it goes on counting, but delivers nothing (rule P8).
+// parked reports whether edge i belongs to the build before the one that is in flight: it
+// goes on counting, but delivers nothing (rule P8).
 func (n *Node) parked(i int) bool {
-	return (n.phase == Building || n.flags&InFlight != 0) && i >= int(n.cursor) && i < int(n.old)
+	return n.flags&InFlight != 0 && n.unmatched(i)
 }
+
+// unmatched reports whether edge i of a running build belongs to the build before. For a
+// synchronous build only its own calls, which have the token, may ask: the cursor moves
+// without the lock.
+func (n *Node) unmatched(i int) bool { return i >= int(n.cursor) && i < int(n.old) }
 
 // hide keeps readers without the lock away.
 func (n *Node) hide() {
