@@ -45,8 +45,7 @@ func (d *drive) part(by *element) {
 
 // freshElement returns p's element, up to date: current, or current at some moment since
 // the call. by is whose build needs it. The lock is held, and given away between. The
-// error is a *CycleError or ErrContainerClosed, never that of the build. If by is not nil,
-// what was built is Held: Release it when the watch is recorded.
+// error is a *CycleError or ErrContainerClosed, never that of the build.
 func (c *Container) freshElement(p *base, by *element, a *after) (*element, error) {
 	for {
 		if c.closed {
@@ -77,7 +76,6 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 		a.take(&d.own)
 		c.tree.park(d)
 		if stop != nil {
-			c.tree.graph.Release(&e.Node)
 			return nil, stop
 		}
 		if !e.dead { // else it was disposed between: there is a new one
@@ -173,9 +171,6 @@ func (d *drive) build(e *element) {
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
-	if d.by != nil && e == d.aim {
-		e.Set(graph.Held)
-	}
 	e.commit(changed, nil, &d.own)
 }
 
@@ -508,7 +503,6 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) bool {
 		d.freshen(dep.Host.(*element))
 		d.part(e)
 		a.take(&d.own)
-		t.graph.Release(dep)
 		t.park(d)
 		return false
 	}

@@ -447,15 +447,12 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		if !e.live(r.gen) {
-			t.graph.Release(&src.Node)
 			continue
 		}
 		if err = t.cycle(e, src); err != nil {
-			t.graph.Release(&src.Node)
 			break
 		}
 		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
-		t.graph.Release(&src.Node)
 		if src.atRest() {
 			if !t.fit(e, src, r.gen, &a) {
 				continue // something was written meanwhile
@@ -474,6 +471,10 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		}
 		d.join(e)
 		src.Waiting(1)
+		held := !e.On() // a synchronous build's watches may not count, but this one waits
+		if held {
+			t.graph.Use(&src.Node, 1)
+		}
 		src.Want()
 		c.yield(e, &a)
 		select {
@@ -484,6 +485,9 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		}
 		t.mu.Lock()
 		src.Waiting(-1)
+		if held && !c.closed {
+			t.graph.Use(&src.Node, -1)
+		}
 		d.part(e)
 		if !e.live(r.gen) {
 			err = e.why(r.gen) // rather than that the source has ended too
@@ -556,7 +560,6 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		if err = stop; err != nil {
 			break
 		}
-		t.graph.Release(&now.Node)
 		if now.atRest() {
 			raw = now.host.raw()
 			now.touched()

@@ -6,6 +6,7 @@ package weir
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -200,6 +201,8 @@ func (c *Container) endByHand(es []*element, how endCause, by *element, keep boo
 			for _, h := range e.life.pick(nil, onManual) {
 				hooks = append(hooks, manual{e, gen, h})
 			}
+			// Once for a build: a hook may invalidate what it belongs to.
+			e.life.hooks = slices.DeleteFunc(slices.Clone(e.life.hooks), func(h *hook) bool { return h.kind == onManual })
 		}
 	}
 	if len(hooks) > 0 {

@@ -245,7 +245,7 @@ func TestC6CancelRacesWithTheResult(t *testing.T) {
 	})
 }
 
-func TestG1ARefIsSafeForConcurrentUse(t *testing.T) {
+func TestG1HooksMayBeRegisteredFromManyGoroutines(t *testing.T) {
 	// What an errgroup inside a build may do through its ref, all at once: Await, Watch, Read, hooks, links, progress. Each dependency is
 	// recorded once: a change of any of them rebuilds, and when the dependent goes nothing is left. Catches a dependency list that only one
 	// goroutine may append to.

@@ -132,17 +132,14 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 			return c.stopped(p, stop, e, &a)
 		}
 		if stop = t.cycle(e, src); stop != nil {
-			t.graph.Release(&src.Node)
 			return c.stopped(p, stop, e, &a)
 		}
 		if !e.live(r.gen) || !t.fit(e, src, r.gen, &a) {
-			t.graph.Release(&src.Node)
 			continue
 		}
 		raw, fail := src.host.raw(), src.fail
 		kind, sel := edge.of(src, raw)
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
-		t.graph.Release(&src.Node)
 		src.touched()
 		c.yield(e, &a)
 		if fail != nil {
@@ -333,7 +330,7 @@ func (r Ref) IsPaused() bool {
 	r.valid("IsPaused")
 	r.e.c.tree.mu.Lock()
 	defer r.e.c.tree.mu.Unlock()
-	return !r.e.On()
+	return !r.e.On() && r.e.Phase() != graph.Building
 }
 
 // Reason says why the build was started; of a ref that is over, why the newest was.

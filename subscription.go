@@ -418,7 +418,6 @@ func (s *sub) arrive(p *base, at place, a *after) (raw any, fail *PanicError, st
 	if stop != nil {
 		return nil, nil, stop
 	}
-	c.tree.graph.Release(&e.Node)
 	if !told && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
 		e.NodeEvent(graph.Added)
 	}

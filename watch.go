@@ -87,7 +87,6 @@ func (at place) readSlow(p *base) any {
 	if stop != nil {
 		return c.stopped(p, stop, at.by, &a)
 	}
-	c.tree.graph.Release(&e.Node)
 	raw, fail := e.host.raw(), e.fail
 	e.touched()
 	c.yield(at.by, &a)
@@ -126,7 +125,6 @@ func (c *Container) current(p *base, at place, a *after) (*element, any) {
 	if stop != nil {
 		return nil, c.stopped(p, stop, at.by, a)
 	}
-	c.tree.graph.Release(&e.Node)
 	raw, fail := e.host.raw(), e.fail
 	c.tree.unlock(a)
 	if fail != nil {

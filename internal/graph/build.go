@@ -86,7 +86,8 @@ func (g *Graph) Fits(dst, n *Node, gen uint64) (dep *Node) {
 			dst.flags |= Mixed
 			return nil
 		}
-		if !s.Fresh() && s.at < to {
+		// What is being built again lends its at to the new build already.
+		if !s.Fresh() && (s.phase != Built || s.flags&InFlight != 0 || s.at < to) {
 			return s
 		}
 	}
@@ -178,14 +179,6 @@ func (g *Graph) follow(n, src *Node) {
 	}
 }
 
-// Release ends the hold on n.
-func (g *Graph) Release(n *Node) {
-	if n.flags&Held != 0 {
-		n.flags &^= Held
-		g.switched(n, true)
-	}
-}
-
 func (g *Graph) link(n, src *Node, kind Kind, sel *Sel) {
 	n.deps = append(n.deps, dep{src: src, sel: sel, out: uint32(len(src.outs)), kind: kind})
 	src.outs = append(src.outs, out{n, uint32(len(n.deps) - 1), kind})
@@ -250,7 +243,6 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	} else if n.flags&Stale != 0 || n.at != g.epoch.Load() {
 		g.judge(n)
 	}
-	g.switched(n, true)
 	n.Want()
 	return ok
 }

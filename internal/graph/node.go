@@ -41,9 +41,6 @@ const (
 	Mixed
 	// Auto: to be disposed when unused, so that reads on standby must be noted.
 	Auto
-	// Held: a build is about to watch it: it counts as on, so that it is not turned off
-	// and on again between its own build and that.
-	Held
 	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
 	Weak
 
@@ -153,8 +150,11 @@ func (n *Node) Fresh() bool { return n.phase == Built && n.flags&Stale == 0 }
 // Active reports whether somebody who is not paused uses n (rule L1).
 func (n *Node) Active() bool { return n.active > 0 }
 
-// On reports whether n is active or building: whether its own watches count as active.
-func (n *Node) On() bool { return n.active > 0 || n.phase == Building || n.flags&(InFlight|Held) != 0 }
+// On reports whether n's own watches count as active: it is active, or its asynchronous
+// build is in flight (rule L1). A synchronous build that nobody listens to has what it
+// needs when its Watch returns; switching all that is upstream of it on and off again
+// would make a read cost as much as the graph is large.
+func (n *Node) On() bool { return n.active > 0 || n.flags&InFlight != 0 }
 
 // Users counts listeners and dependents, paused ones included (rule L4).
 func (n *Node) Users() int { return int(n.subs) + len(n.outs) }
