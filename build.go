@@ -14,6 +14,11 @@ import (
 // recurses through user functions, and a stack has an end.
 const hop = 20000
 
+// eager is how many builds may be nested before what was built before is brought up to
+// date from below, without nesting. Up to then a build asks for what it needs itself, and
+// nothing runs that it does not ask for.
+const eager = 64
+
 // drive brings elements up to date, one after the other. While it works for a build it is
 // one of the things which that build waits for.
 type drive struct {
@@ -29,6 +34,7 @@ type drive struct {
 	next     *drive   // of by's
 	over     func()   // what becomes of the rest after a Goexit
 	handed   bool     // over was called
+	verify   bool     // aim is a build in flight, to be ended if it is out of date
 }
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
@@ -60,6 +66,7 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 		d.by = by
 		if by != nil {
 			d.join(by)
+			d.walk.Eager = by.depth >= eager
 		}
 		e.walkers++ // it is in use: not to be disposed under the walk's feet
 		d.freshen(e)
@@ -95,7 +102,7 @@ func (t *tree) drive() *drive {
 }
 
 func (t *tree) park(d *drive) {
-	d.by, d.on, d.aim, d.stop, d.next, d.over = nil, nil, nil, nil, nil, nil
+	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify = nil, nil, nil, nil, nil, nil, false
 	d.own = after{}
 	if len(t.drives) < 64 {
 		d.walk.Reset()
@@ -143,6 +150,10 @@ func (d *drive) steps() (done bool) {
 			}
 			if e.dead {
 				return true // whoever asked looks it up again
+			}
+			if d.verify && e == d.aim {
+				e.Want()
+				return true // it was ended; the next is not for this one to begin
 			}
 			if d.turn() && !e.Active() {
 				return true // an unused build in flight that had to end; nobody wants the next
@@ -234,6 +245,7 @@ func (d *drive) crashed(r any) {
 		d.part(d.by)
 	}
 	if d.over != nil {
+		d.aim.Want() // nobody goes on with this walk
 		d.handed = true
 		d.over()
 		return
@@ -255,6 +267,9 @@ func (e *element) begin(by *element) (gen uint64) {
 	t.graph.Begin(&e.Node, t.gen, false)
 	e.gen.Store(t.gen)
 	e.newest = t.gen
+	if e.p.settings().timeout > 0 {
+		e.more()
+	}
 	if e.rare != nil {
 		e.rare.built = e.c.now()
 		e.rare.stop = nil
@@ -403,6 +418,11 @@ func (d *drive) waitFor(e *element) {
 		d.t.mu.Lock()
 		return
 	}
+	if d.turn() { // a turn waits for nobody: it is told when that build is done
+		e.later = append(e.later, &d.aim.Node)
+		d.stop = errLater
+		return
+	}
 	if e.Has(graph.Blocked) && stackHas(disposing) {
 		d.stop = usage(e.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
 		return
@@ -412,11 +432,6 @@ func (d *drive) waitFor(e *element) {
 			d.stop = &CycleError{Path: path}
 			return
 		}
-	}
-	if d.turn() { // a turn waits for nobody: it is told when that build is done
-		e.later = append(e.later, &d.aim.Node)
-		d.stop = errLater
-		return
 	}
 	if e.wake == nil {
 		e.wake = make(chan struct{})
@@ -439,7 +454,8 @@ func (d *drive) check(s *graph.Sel) {
 	d.walk.Checked(changed)
 }
 
-// cycle returns the names on the way back to d.by, if e's build waits for that.
+// cycle returns the names on the cycle that waiting for e would close, from e back to e, or
+// nil.
 func (d *drive) cycle(e *element) []string {
 	way := d.names(nil)
 	if e == d.by {
@@ -450,7 +466,7 @@ func (d *drive) cycle(e *element) []string {
 		way []string
 	}
 	seen := map[*element]bool{e: true}
-	todo := []visit{{e, way}}
+	todo := []visit{{e, nil}}
 	for len(todo) > 0 {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -458,13 +474,13 @@ func (d *drive) cycle(e *element) []string {
 			if w.on == nil {
 				continue
 			}
-			way := w.names(v.way)
+			to := w.names(v.way)
 			if w.on == d.by {
-				return append([]string{d.by.p.Name()}, way...)
+				return append(append([]string{e.p.Name()}, to...), way...)
 			}
 			if !seen[w.on] {
 				seen[w.on] = true
-				todo = append(todo, visit{w.on, way})
+				todo = append(todo, visit{w.on, to})
 			}
 		}
 	}
@@ -506,17 +522,50 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) bool {
 		t.park(d)
 		return false
 	}
-	if e.Has(graph.Pending) { // written while it was in flight: a turn finds out what that means
-		e.Want()
-		e.c.settle(a)
-		t.mu.Lock()
-		if !src.Fresh() || !e.live(gen) {
-			return false
-		}
+	if e.Has(graph.InFlight) && e.Has(graph.Stale) { // written while it was in flight: what was that?
+		t.verify(e, gen, a)
+		return false
+	}
+	if e.Has(graph.InFlight) && !src.Fresh() {
+		return false // outdated while it was built: its moment is not this build's
 	}
 	t.graph.Advance(&e.Node)
 	return true
 }
+
+// verify finds out whether what build gen of e, in flight, has watched has changed, and ends
+// it if so. It reports whether all of that is current now.
+func (t *tree) verify(e *element, gen uint64, a *after) bool {
+	for range maxVerify {
+		if !e.live(gen) {
+			return false
+		}
+		if !e.Has(graph.Stale) {
+			return true
+		}
+		d := t.drive()
+		d.own.take(a)
+		d.by, d.verify = e, true
+		d.join(e)
+		d.freshen(e)
+		d.part(e)
+		a.take(&d.own)
+		stop := d.stop
+		t.park(d)
+		if stop != nil {
+			return e.live(gen)
+		}
+	}
+	e.cause |= byReload // others write faster than can be looked at: begin anew
+	e.end(ErrDependencyChanged, a)
+	e.halted()
+	t.graph.Invalidate(&e.Node)
+	return false
+}
+
+// maxVerify is how often others may write while a build in flight is verified before it is
+// given up.
+const maxVerify = 1000
 
 // cycle returns the *CycleError that a watch of src by e's build would make. While an
 // asynchronous build runs its dependents may be at rest, so nobody waits: the watches

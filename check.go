@@ -63,7 +63,7 @@ func (c *Container) inconsistent() error {
 			fail(e, "dead, but in the table")
 		}
 		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && len(e.later) == 0 && !c.waitedFor(e) {
-			fail(e, "stale and wanted, but not queued")
+			fail(e, "stale and wanted, but not queued (%d walkers, reason %v, life %v)", e.walkers, e.reason, e.life != nil)
 		}
 	}
 	return errors.Join(errs...)

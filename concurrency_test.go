@@ -360,9 +360,13 @@ func TestG6IdleListenersHoldNoGoroutine(t *testing.T) {
 			states = append(states, n)
 			derived = append(derived, weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) }, weir.DisposeDelay(time.Hour)))
 		}
+		pairs := 50_000
+		if allocUnderRace {
+			pairs = 10_000
+		}
 		base := runtime.NumGoroutine()
 		var subs []*weir.Subscription[int]
-		for i := range 50_000 {
+		for i := range pairs {
 			s := weir.Listen(c, states[i%100], nil)
 			s.Changed()
 			subs = append(subs, s, weir.Listen(c, derived[i%100], nil))

@@ -316,20 +316,26 @@ func (c *Container) DisposeUnused() {
 	c.valid("DisposeUnused")
 	var a after
 	c.tree.mu.Lock()
-	for more := true; more && !c.closed; {
-		more = false
-		var unused []*element
-		for e := range c.table.all {
-			if e.unused() {
-				unused = append(unused, e)
-			}
+	var unused []*element
+	for e := range c.table.all {
+		if e.unused() {
+			unused = append(unused, e)
 		}
+	}
+	for len(unused) > 0 && !c.closed {
+		var next []*element
 		for _, e := range unused {
-			if e.unused() { // what the others used may follow in the next round
-				more = true
-				e.dispose(&a)
+			if !e.unused() {
+				continue
 			}
+			var below []*element
+			for n := range e.AllDeps {
+				below = append(below, n.Host.(*element))
+			}
+			e.dispose(&a)
+			next = append(next, below...) // they may have been there for e alone
 		}
+		unused = next
 	}
 	c.done(&a)
 }

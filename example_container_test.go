@@ -329,9 +329,10 @@ func ExampleFutureProvider_Cancel() {
 	defer c.Close()
 	weir.Listen(c, download, nil)
 	<-started
-	download.Cancel(c, errors.New("cancelled by the user"))
-	fmt.Println(weir.Read(c, download).Err())
-	// Output: cancelled by the user
+	errUser := errors.New("cancelled by the user")
+	download.Cancel(c, errUser)
+	fmt.Println(errors.Is(weir.Read(c, download).Err(), errUser))
+	// Output: true
 }
 
 // ---- errors

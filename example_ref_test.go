@@ -36,14 +36,15 @@ func ExampleRef_OnDispose() {
 }
 
 func ExampleRef_OnDisposeErr() {
+	errFull := errors.New("disk full")
 	file := weir.NewProvider(func(ref weir.Ref) string {
-		ref.OnDisposeErr(func() error { return errors.New("disk full") }) // f.Close
+		ref.OnDisposeErr(func() error { return errFull }) // f.Close
 		return "journal"
 	})
 	c := weir.NewContainer()
 	weir.Read(c, file)
-	fmt.Println(c.Shutdown(context.Background()))
-	// Output: disk full
+	fmt.Println(errors.Is(c.Shutdown(context.Background()), errFull))
+	// Output: true
 }
 
 // A poll that pauses while nobody looks, and goes on when somebody is back.

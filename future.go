@@ -210,6 +210,7 @@ func (p *FutureProvider[T]) land(e *element, gen uint64, v T, err error) {
 			settled = err != nil || prev.err != nil || !prev.has || !p.same(prev.value, v)
 		}
 		t.mu.Lock()
+		t.verify(e, gen, &a) // a result of things that were never together is nobody's (rule P3)
 		if e.gen.Load() == gen && x.val.Load() != prev {
 			t.unlock(&a) // progress came in between
 			continue

@@ -205,9 +205,9 @@ func (e *element) told() (hooks []*hook) {
 				hooks = l.pick(hooks, onCancel)
 			case standby:
 				hooks, l.late = append(hooks, l.late...), nil
-			case l.cancelled && e.Active():
+			case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
+				hooks = l.pick(append(hooks, l.late...), onResume)
 				l.cancelled, l.late = false, nil
-				hooks = l.pick(hooks, onResume)
 			}
 		}
 		for _, came := range joins {

@@ -36,8 +36,9 @@ func TestL5OncePerBuildWithTheContextCancelledFirst(t *testing.T) {
 			i := n.Add(1)
 			weir.Watch(ref, key)
 			log.add("build%d", i)
+			ctx := ref.Context()
 			ref.OnDispose(func() {
-				if ref.Context().Err() == nil || context.Cause(ref.Context()) == nil {
+				if ctx.Err() == nil || ref.Context().Err() == nil {
 					t.Errorf("build %d: its context is live in OnDispose", i)
 				}
 				if ref.Mounted() {

@@ -236,6 +236,7 @@ func TestC6CancelRacesWithTheResult(t *testing.T) {
 			for i, err := range errs {
 				if err != nil {
 					require.ErrorIs(t, err, errBoom)
+					require.Equal(t, before, got, "a waiter was told of the cancellation, and then the result was published all the same")
 				} else { // it had its value, or came when the button had been pressed and found the data of before
 					require.Contains(t, []int{got, before}, values[i])
 				}
@@ -299,6 +300,50 @@ func TestG1HooksMayBeRegisteredFromManyGoroutines(t *testing.T) {
 		flush(t, c)
 		require.NoError(t, c.Shutdown(context.Background()))
 		require.Zero(t, elements(c))
+	})
+}
+
+func TestG1ASyncBuildMayWatchFromSeveralGoroutines(t *testing.T) {
+	// The same in a synchronous build, where a rebuild's Watches of the same dependencies take no lock: they come in another order each
+	// time. The dependencies must be those of the latest build, each once.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		const n = 6
+		states := weir.NewFamily(func(i int) *weir.StateProvider[int] {
+			return weir.NewStateProvider(func(weir.Ref) int { return i })
+		}, weir.DisposeDelay(0))
+		odd := weir.NewStateProvider(func(weir.Ref) bool { return false })
+		sum := weir.NewProvider(func(ref weir.Ref) int {
+			var total atomic.Int64
+			watched := n
+			if weir.Watch(ref, odd) {
+				watched = n / 2
+			}
+			var wg sync.WaitGroup
+			for i := range watched {
+				wg.Go(func() {
+					runtime.Gosched()
+					total.Add(int64(weir.Watch(ref, states.Of(i)) + weir.Watch(ref, states.Of((i+1)%watched))))
+				})
+			}
+			wg.Wait()
+			return int(total.Load())
+		}, weir.Name("sum"))
+		s := weir.Listen(c, sum, nil)
+		for round := range rounds {
+			watched := n
+			if round%2 == 1 {
+				watched = n / 2
+			}
+			odd.Set(c, round%2 == 1)
+			states.Of(0).Set(c, round)
+			want := 2 * (round + watched*(watched-1)/2)
+			require.Equal(t, want, weir.Read(c, sum), "round %d", round)
+			flush(t, c)
+			require.Len(t, info(t, c, "sum").Dependencies, watched+1)
+			require.Equal(t, watched+2, elements(c), "the others went")
+		}
+		s.Close()
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
@@ -231,290 +230,6 @@ func (r *modelRun) below(ms []int, n int) bool {
 	return slices.ContainsFunc(ms, func(m int) bool { return r.reach[m][n] })
 }
 
-// ---- the comparison
-
-// rest waits until nothing happens any more and compares everything.
-func (r *modelRun) rest() {
-	synctest.Wait()
-	l := r.lib
-	if len(l.faults) > 0 {
-		r.failf("%s", strings.Join(l.faults, "; "))
-	}
-	clear(r.memo)
-	had, was, edges, listeners := slices.Clone(r.exists), slices.Clone(r.active), slices.Clone(r.edges), slices.Clone(r.listeners)
-	r.fresh = r.fresh[:0]
-	for _, b := range l.builds {
-		if b.op == l.op {
-			r.fresh = append(r.fresh, b)
-		}
-	}
-	snap := map[string]weir.ElementInfo{}
-	for _, e := range l.c.Snapshot().Elements {
-		snap[e.Name] = e
-	}
-	for n := len(r.nodes) - 1; n >= 0; n-- { // dependents are higher: they are known when what they watch is judged
-		r.count(n, snap)
-		r.existence(n, had[n], was[n])
-		r.watches(n, snap)
-		if v, ok := r.op.wrote[n]; ok {
-			b := r.op.lives[n]
-			if b == nil || errors.Is(b.cause, weir.ErrDependencyChanged) { // brought up to date first (P11)
-				b = r.fresh[slices.IndexFunc(r.fresh, func(b *modelBuild) bool { return b.node.id == n })]
-			}
-			r.written[n] = modelWrite{b, v, v != r.op.before[n]}
-		}
-	}
-	r.check(!r.op.inert || len(l.events)+len(r.fresh) == 0, "C9: a ref that is over did something: %v", l.events)
-	for n := range r.nodes {
-		r.builds(n, had[n], was[n])
-		r.hooks(n, had[n], was[n], listeners[n], edges)
-	}
-	r.endings(edges)
-	for _, s := range r.subs {
-		r.calls(s)
-	}
-	for _, f := range r.op.then {
-		f()
-	}
-	builds := len(l.builds)
-	for n, s := range r.nodes {
-		if r.active[n] {
-			v, last := l.units[n].read(l.c), r.published(n)
-			r.check(modelAlike(v, last) && modelBare(v) == r.eval(n), "P4: Read(%s) = %v, published %v, recomputed %v", s.name, v, last, r.eval(n))
-			r.check(v.err == "" || !v.has || r.delivered(n, v.n), "A1: %v beside the error of %s never was its value", v.n, s.name)
-		}
-	}
-	synctest.Wait()
-	r.check(len(l.builds) == builds && len(l.faults) == 0, "P2: a Read of what is fresh builds: %v", l.faults)
-	l.op, l.events, r.op = l.op+1, nil, modelOp{}
-	for _, s := range r.subs {
-		s.calls = nil
-	}
-}
-
-func (r *modelRun) delivered(n, v int) bool {
-	return slices.ContainsFunc(r.lib.hist[n], func(h modelHist) bool { return h.val.has && h.val.n == v })
-}
-
-// born says whether n was built in this operation.
-func (r *modelRun) born(n int) bool {
-	return slices.ContainsFunc(r.fresh, func(b *modelBuild) bool { return b.node.id == n })
-}
-
-// events counts what happened to builds that ok accepts.
-func (r *modelRun) events(what string, ok func(b *modelBuild) bool) (count int) {
-	for _, e := range r.lib.events {
-		if e.what == what && ok(e.b) {
-			count++
-		}
-	}
-	return count
-}
-
-// count recounts the listeners of n: subscriptions, and watches of dependents that are there (L1).
-func (r *modelRun) count(n int, snap map[string]weir.ElementInfo) {
-	listeners, paused, weak := 0, 0, 0
-	for _, s := range r.subs {
-		switch {
-		case s.closed || s.node != n:
-		case s.weak:
-			weak++
-		case s.pauses > 0:
-			listeners, paused = listeners+1, paused+1
-		default:
-			listeners++
-		}
-	}
-	for m := n + 1; m < len(r.nodes); m++ {
-		if r.exists[m] && slices.Contains(r.edges[m], n) {
-			if listeners++; !r.active[m] {
-				paused++
-			}
-		}
-	}
-	r.listeners[n], r.active[n] = listeners, listeners > paused
-	if e, ok := snap[r.nodes[n].name]; ok {
-		r.check(e.Listeners == listeners && e.Paused == paused && e.Weak == weak,
-			"L1: Snapshot of %s: %d listeners, %d paused, %d weak; recounted %d, %d, %d",
-			e.Name, e.Listeners, e.Paused, e.Weak, listeners, paused, weak)
-	}
-}
-
-// existence decides from listeners, links and the clock whether n must be there, must not be there, or may be either (L4, L10).
-// The clock is when n went on standby or was touched: lo at the earliest, hi at the latest, where the rules leave a choice.
-func (r *modelRun) existence(n int, had, was bool) {
-	s, now, born := r.nodes[n], time.Now(), r.born(n)
-	over := r.events("dispose", func(b *modelBuild) bool { return b.node == s }) > 0
-	switch {
-	case was, r.active[n], !had, slices.Contains(r.op.touch, n):
-		r.lo[n], r.hi[n] = now, now
-	case born, over, r.below(r.op.reads, n):
-		r.hi[n] = now
-	}
-	linked := slices.ContainsFunc(r.links, func(k modelLink) bool { return k.b.node == s && k.b.over == 0 })
-	killed := r.op.kills[n] || r.op.unused
-	got := r.lib.c.Exists(r.lib.units[n].id())
-	r.exists[n] = got
-	if got {
-		r.check(had || born, "L10: %s is there and nobody built it", s.name)
-		unused := s.auto && r.listeners[n] == 0 && !linked
-		r.check(!unused || now.Before(r.hi[n].Add(s.delay)) && (born || !killed || len(r.op.kills) > 1), // of several the order decides
-			"L4, L10: %s is unused since %v and still there", s.name, now.Sub(r.hi[n]))
-		return
-	}
-	kept := !s.auto || linked || !killed && now.Before(r.lo[n].Add(s.delay))
-	r.check(r.listeners[n] == 0 && !(kept && (had || born)), "L4: %s is gone: %d listeners, linked %v, unused for %v of %v",
-		s.name, r.listeners[n], linked, now.Sub(r.lo[n]), s.delay)
-}
-
-// watches notes whom the latest build of n watches (P8), and compares the list of elements.
-func (r *modelRun) watches(n int, snap map[string]weir.ElementInfo) {
-	e, listed := snap[r.nodes[n].name]
-	r.edges[n] = nil
-	b := r.latest(n)
-	r.check(listed == (b != nil) || e.Weak > 0, "%s: exists %v, listed %v", r.nodes[n].name, b != nil, listed)
-	if b == nil {
-		return
-	}
-	want, got := map[int]bool{}, map[int]bool{}
-	for _, s := range b.seen {
-		want[s.to] = true
-	}
-	for _, name := range e.Dependencies {
-		got[slices.IndexFunc(r.nodes, func(s *modelNode) bool { return s.name == name })] = true
-	}
-	r.check(b.cut() || fmt.Sprint(want) == fmt.Sprint(got), "P8: %s depends on %v, its latest build watched %v", e.Name, got, want)
-	r.edges[n] = slices.Sorted(maps.Keys(got))
-}
-
-// builds checks what was built: not more than the rules ask for, not less.
-func (r *modelRun) builds(n int, had, was bool) {
-	s, all, inLife := r.nodes[n], r.lib.byNode[n], 0
-	for i, b := range all {
-		if b.op != r.lib.op {
-			continue
-		}
-		demanded := was || r.active[n] || r.below(r.op.reads, n) || slices.ContainsFunc(r.fresh, func(d *modelBuild) bool {
-			return slices.ContainsFunc(d.seen, func(s modelSeen) bool { return s.to == n })
-		})
-		r.check(demanded, "P4: %s is built and nobody wants it", s.name)
-		if i == 0 || !had && all[i-1].op != b.op || errors.Is(all[i-1].cause, weir.ErrDisposed) {
-			inLife = 0
-			continue // a life begins
-		}
-		inLife++
-		r.check(errors.Is(all[i-1].cause, weir.ErrInvalidated) || r.moved(all[i-1]), "P2: %s is rebuilt and nothing it watched has changed", s.name)
-		r.check(!s.synced || inLife <= 1+r.op.again, "P5: %s is rebuilt %d times for one change set", s.name, inLife)
-	}
-	b := r.live(n)
-	r.check(!r.active[n] || b != nil, "P5: %s is active and stale", s.name)
-	if b == nil || !r.active[n] && b.cut() {
-		return
-	}
-	r.check(b.returned != 0, "%s is at rest and its function has not returned", s.name)
-	for _, d := range b.seen {
-		// Of what is not active only the direct dependents of a state that was set need be over (D4); what may have changed is
-		// compared before somebody reads (P2, P4).
-		if set := r.written[d.to].b == r.latest(d.to) && r.written[d.to].set && d.how != modelHalved; set || r.active[n] {
-			now := d.through(r.published(d.to))
-			r.check(modelAlike(now, d.val), "D4, P2: %s watched %v of %s, which is %v now: its build must be over", s.name, d.val, r.nodes[d.to].name, now)
-		}
-	}
-}
-
-// hooks checks what the hooks of n's build have heard.
-func (r *modelRun) hooks(n int, had, was bool, before int, edges [][]int) {
-	b := r.live(n)
-	if b == nil {
-		return
-	}
-	s, mine := r.nodes[n], func(e *modelBuild) bool { return e == b }
-	r.check(b.ref.Mounted() && b.ref.IsPaused() == !r.active[n], "D1: %s: mounted %v, paused %v, active %v", s.name, b.ref.Mounted(), b.ref.IsPaused(), r.active[n])
-	r.check(!s.auto || b.sleeps.unsure || b.sleeps.asleep == !r.active[n], "L2: %s: active %v, told to sleep %v", s.name, r.active[n], b.sleeps.asleep)
-	heard := r.events("cancel", mine) + r.events("resume", mine)
-	adds, removes, grown := r.events("add", mine), r.events("remove", mine), r.listeners[n]-before
-	if b.op == r.lib.op {
-		all := r.lib.byNode[n]
-		only := !had && (len(all) == 1 || all[len(all)-2].op != b.op)
-		r.check(!only || s.isAsync() || adds-removes == r.listeners[n], "D3: %s: %d added, %d removed, %d listeners", s.name, adds, removes, r.listeners[n])
-		return
-	}
-	r.check(adds-removes == grown, "L3: %s: %d added, %d removed, %d more listeners", s.name, adds, removes, grown)
-	crossed := s.auto && was != r.active[n]
-	r.check(len(r.fresh) > 0 || heard == 0 && !crossed || heard == 1 && crossed, "L2: %s: %d hooks, active %v -> %v", s.name, heard, was, r.active[n])
-	came := 0
-	if r.op.joined[n] {
-		came = 1
-	}
-	for m := n + 1; m < len(r.nodes); m++ {
-		if !r.nodes[m].synced && r.reach[m][n] {
-			return // it may have come and gone between two transitions
-		}
-		left := r.events("dispose", func(e *modelBuild) bool { return e.node.id == m && errors.Is(e.cause, weir.ErrDisposed) }) > 0
-		watched := slices.ContainsFunc(r.fresh, func(e *modelBuild) bool {
-			return e.node.id == m && slices.ContainsFunc(e.seen, func(s modelSeen) bool { return s.to == n })
-		})
-		if watched && (left || r.op.kills[m] || !slices.Contains(edges[m], n)) {
-			came++
-		}
-	}
-	r.check(adds <= came, "P8: %s heard of %d new listeners, there are %d", s.name, adds, came)
-}
-
-// endings checks why builds are over, and in which order elements went to sleep and went away.
-func (r *modelRun) endings(edges [][]int) {
-	for i, e := range r.lib.events {
-		n, cause := e.b.node.id, e.b.cause
-		for _, f := range r.lib.events[:i] {
-			gone := e.what == "dispose" && f.what == "dispose" && errors.Is(cause, weir.ErrDisposed) && errors.Is(f.b.cause, weir.ErrDisposed)
-			if len(r.fresh) == 0 && (gone || e.what == "cancel" && f.what == "cancel") {
-				r.check(!slices.Contains(edges[n], f.b.node.id), "L1, L4: %s of %s before its dependent %s", e.what, f.b.node.name, e.b.node.name)
-			}
-			early := e.b == f.b && (e.what == "cancel" && f.what == "remove" || e.what == "resume" && f.what == "add")
-			r.check(len(r.fresh) > 0 || !early, "L3: %s: %s before %s", e.b.node.name, f.what, e.what)
-		}
-		if e.what != "dispose" {
-			continue
-		}
-		r.check(!e.b.ref.Mounted(), "L5: build %d of %s is over and mounted", e.b.id, e.b.node.name)
-		switch {
-		case errors.Is(cause, weir.ErrInvalidated):
-			r.check(r.op.kills[n], "C3: %s is over: %v, and nobody invalidated it", e.b.node.name, cause)
-		case errors.Is(cause, weir.ErrDependencyChanged):
-			r.check(r.moved(e.b), "P2: %s is over: %v, and nothing it watched has changed", e.b.node.name, cause)
-		case errors.Is(cause, weir.ErrDisposed):
-			r.check(e.b.node.auto && (!r.exists[n] || r.latest(n) != e.b), "C3: %s is over: %v, and still there", e.b.node.name, cause)
-		default:
-			r.failf("C3: %s is over: %v", e.b.node.name, cause)
-		}
-	}
-}
-
-// calls checks what a subscription was told: each change once, from what it last saw to what is (P5).
-func (r *modelRun) calls(s *modelSub) {
-	node, calls := r.nodes[s.node], s.calls
-	if s.fire && len(calls) > 0 {
-		s.fire = false
-		s.chain.start(calls[0].next)
-		calls = calls[1:]
-	}
-	for _, c := range calls {
-		if err := s.chain.note(c.prev, c.next); err != nil {
-			r.failf("P5: sub %d of %s: %v", s.id, node.name, err)
-		}
-	}
-	r.check(len(calls) == 0 || !s.closed && s.pauses == 0, "P9, G13: sub %d of %s is called, closed %v, paused %v", s.id, node.name, s.closed, s.pauses > 0)
-	r.check(!s.fire, "G13: sub %d of %s: FireImmediately did not", s.id, node.name)
-	r.check(!node.synced || len(calls) <= 1+r.op.again, "P5: sub %d of %s is called %d times for one change set", s.id, node.name, len(calls))
-	b := r.live(s.node)
-	if s.closed || s.pauses > 0 || b == nil || s.weak && b.cut() {
-		return
-	}
-	now := s.through(r.published(s.node))
-	r.check(s.chain.known || !s.cold, "L8: weak sub %d of %s did not hear of the first build", s.id, node.name)
-	r.check(!s.chain.known || modelAlike(s.chain.last, now), "P5: sub %d of %s has seen %v, it is %v", s.id, node.name, s.chain.last, now)
-}
-
 // ---- the tests
 
 // finish looks at every value once more, releases everything and lets time pass.
@@ -625,4 +340,35 @@ func TestModelSeesPlantedBugs(t *testing.T) {
 			t.Fatal("nobody noticed")
 		})
 	}
+}
+
+func TestModelCheckersSeeBadLogs(t *testing.T) {
+	// Negative control: each checker is shown what it must not accept, and what it must.
+	pair := func(log ...string) (err error) {
+		p := modelPair{both: true}
+		for _, what := range log {
+			err = errors.Join(err, p.note(what))
+		}
+		return err
+	}
+	chain := func(log ...[2]int) (err error) {
+		var c modelChain[int]
+		for _, call := range log {
+			err = errors.Join(err, c.note(call[0], call[1]))
+		}
+		return err
+	}
+	var solo modelSolo
+	require.NoError(t, pair("cancel", "resume", "cancel"))
+	require.Error(t, pair("resume"))
+	require.Error(t, pair("cancel", "cancel"))
+	require.Error(t, pair("cancel", "resume", "resume"))
+	require.NoError(t, chain([2]int{1, 2}, [2]int{2, 1}))
+	require.Error(t, chain([2]int{1, 2}, [2]int{3, 4}), "a call was lost")
+	require.Error(t, chain([2]int{1, 2}, [2]int{1, 2}), "a call was doubled")
+	require.Error(t, chain([2]int{1, 1}), "nothing changed")
+	require.NoError(t, solo.enter())
+	require.Error(t, solo.enter(), "a second one came in")
+	require.True(t, whole(2003) && !whole(2006), "the left of 1, the right of 2")
+	require.True(t, opposite(105095) && !opposite(105094))
 }

@@ -150,9 +150,7 @@ func TestSelectAsyncS187AFailingSelectorIsFailed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newContainer(t)
 		src := newSelectSource()
-		runs := 0
 		sel := weir.SelectAsync(src.p, func(v int) int {
-			runs++
 			if v < 0 {
 				panic(errBoom)
 			}
@@ -160,14 +158,13 @@ func TestSelectAsyncS187AFailingSelectorIsFailed(t *testing.T) {
 		})
 		weir.Listen(c, sel, nil, weir.OnError(func(error) {}))
 		settle()
-		for i, v := range []int{-1, -2} {
+		for _, v := range []int{-1, -2} {
 			src.data(v)
 			var p *weir.PanicError
 			require.ErrorAs(t, weir.Read(c, sel).Err(), &p)
 			require.ErrorIs(t, p, errBoom)
 			_, err := weir.Resolve(t.Context(), c, sel)
 			require.ErrorIs(t, err, errBoom)
-			require.Equal(t, i+1, runs, "one run per source value")
 			c.Invalidate(src.p)
 			settle()
 		}

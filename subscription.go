@@ -259,10 +259,10 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 	if prev == next && !recovered {
 		return
 	}
-	s.seen, s.failed = next, nil
 	if prev != nil && !recovered && !s.src.differs(prev, next) {
-		return
+		return // what it saw last stays: small steps add up
 	}
+	s.seen, s.failed = next, nil
 	s.signal()
 	if s.fn == nil {
 		return

@@ -201,6 +201,7 @@ func (c *Container) swept(a *after) (done bool) {
 		}
 		t.flush = nil
 		t.running = false
+		t.drive.walk.Reset()
 		t.calls = t.calls[:0]
 		t.next = 0
 		a.take(&t.own)

@@ -61,41 +61,48 @@ func (n *Node) Recent(i int) *Node {
 	return nil
 }
 
-// Fits reports whether the value that n has now was current together with all that the
-// synchronous build of dst has watched so far, moving dst's moment if it must. A false
-// says that dep, which may be stale, has to be brought up to date first; Fits is then
-// asked again. When values of different moments were watched, dst is Mixed.
-func (g *Graph) Fits(dst, n *Node, gen uint64) (dep *Node) {
-	dst.take(gen<<1 | 1)
-	defer dst.token.Store(gen << 1)
-	if n.changedAt <= dst.at { // it is at least as old as the rest, and was current until now or until its own at
-		if n.Fresh() || n.at >= dst.at {
-			return nil
-		}
-	}
-	to := max(n.at, n.changedAt)
+// holdsAt reports whether n's value is known to have been current at epoch m: since its
+// at if it is fresh, for it would have been marked, and only at that if it is stale. That
+// the value has not changed is not enough: it may have been another in between, unread.
+func (n *Node) holdsAt(m uint64) bool {
 	if n.Fresh() {
+		return n.at <= m
+	}
+	return n.phase == Built && n.flags&InFlight == 0 && n.at == m
+}
+
+// Fits sees to it that the value that src has now was current together with all that the
+// synchronous build gen of n has watched so far, moving n's moment if it must. It returns
+// a dependency that has to be brought up to date first, or nil; Fits is then asked again.
+// If there is no such moment, n is Mixed.
+func (g *Graph) Fits(n, src *Node, gen uint64) (dep *Node) {
+	n.take(gen<<1 | 1)
+	defer n.token.Store(gen << 1)
+	if src.holdsAt(n.at) {
+		return nil
+	}
+	to, fresh := src.at, src.Fresh()
+	if fresh {
 		to = g.epoch.Load()
 	}
-	for i := range dst.deps {
-		if dst.unmatched(i) {
+	for i := range n.deps {
+		if n.unmatched(i) || n.deps[i].kind == Waiting {
 			continue
 		}
-		s := dst.deps[i].src
-		if dst.changedSince(i) {
-			dst.flags |= Mixed
+		s := n.deps[i].src
+		if n.changedSince(i) {
+			n.flags |= Mixed
 			return nil
 		}
-		// What is being built again lends its at to the new build already.
-		if !s.Fresh() && (s.phase != Built || s.flags&InFlight != 0 || s.at < to) {
-			return s
+		if !s.holdsAt(to) {
+			if fresh && !s.Fresh() {
+				return s
+			}
+			n.flags |= Mixed
+			return nil
 		}
 	}
-	if to > dst.at {
-		dst.at = to
-	} else if !n.Fresh() && n.at < dst.at {
-		dst.flags |= Mixed
-	}
+	n.at = to
 	return nil
 }
 

@@ -151,6 +151,7 @@ func (g *Graph) AddListener(n *Node, paused bool) {
 	if !paused {
 		g.Use(n, 1)
 	}
+	n.Want() // it may have been active, and stale, without anybody to tell
 	if n.flags&Joins != 0 {
 		n.Host.NodeEvent(Added)
 	}

@@ -15,8 +15,13 @@ const (
 // its owner can let go of the lock between any two steps; what moved meanwhile is looked
 // at again. The zero value is ready for Start, and may be used again.
 type Walk struct {
+	// Eager has a node that must be rebuilt wait for its old dependencies, instead of
+	// leaving it to its build function to ask for those that it still needs. It may run
+	// builds that nobody asks for any more, and keeps deep graphs off the stack.
+	Eager bool
 	start uint64
 	stack []frame
+	high  int // how far the stack was used
 }
 
 type frame struct {
@@ -25,18 +30,33 @@ type frame struct {
 	epoch  uint64 // when this pass over the dependencies began
 	moment uint64 // the latest moment for which the pass so far holds
 	serial uint32
+	passes uint32
 }
+
+// maxPasses is how often others may write between the verifications of n's dependencies
+// before n is rebuilt to come to an end.
+const maxPasses = 1000
 
 // Start aims the walk at n.
 func (w *Walk) Start(g *Graph, n *Node) {
 	w.start = g.epoch.Load()
-	w.stack = append(w.stack[:0], frame{n: n})
+	w.stack = w.stack[:0]
+	w.push(n)
 }
 
-// Reset lets go of all nodes.
+// Reset lets go of all nodes, and of the memory of a walk that went deep.
 func (w *Walk) Reset() {
-	clear(w.stack[:cap(w.stack)])
-	w.stack = w.stack[:0]
+	w.Eager = false
+	if w.stack = w.stack[:w.high]; w.high > 64 {
+		w.stack = nil
+	}
+	clear(w.stack)
+	w.stack, w.high = w.stack[:0], 0
+}
+
+func (w *Walk) push(n *Node) {
+	w.stack = append(w.stack, frame{n: n})
+	w.high = max(w.high, len(w.stack))
 }
 
 // Good reports whether n's value is current, or was at some moment since the walk began.
@@ -72,6 +92,33 @@ func (w *Walk) Checked(isChanged bool) {
 	top.i++
 }
 
+// pull puts the next dependency of a dirty node that is not up to date on the stack.
+func (g *Graph) pull(w *Walk) bool {
+	top := &w.stack[len(w.stack)-1]
+	n := top.n
+	if top.serial != n.serial {
+		*top = frame{n: n, serial: n.serial}
+	}
+	for ; top.i < len(n.deps); top.i++ {
+		if s := n.deps[top.i].src; s.phase == Built && s.flags&Blocked == 0 && !w.Good(s) {
+			top.i++
+			w.push(s)
+			return true
+		}
+	}
+	return false
+}
+
+// madeAt reports whether all dependencies of n, which have not changed, were current at m.
+func (n *Node) madeAt(m uint64) bool {
+	for i := range n.deps {
+		if n.deps[i].kind != Waiting && !n.parked(i) && !n.deps[i].src.holdsAt(m) {
+			return false
+		}
+	}
+	return true
+}
+
 // Step goes on until the walk is done or something is needed of its owner.
 func (g *Graph) Step(w *Walk) (Need, *Node) {
 next:
@@ -85,7 +132,12 @@ next:
 		switch {
 		case n.flags&Blocked != 0 || n.phase == Building:
 			return Wait, n
-		case n.phase == Absent || n.flags&Dirty != 0:
+		case n.phase == Absent:
+			return Build, n
+		case n.flags&Dirty != 0:
+			if w.Eager && g.pull(w) {
+				continue
+			}
 			return Build, n
 		}
 		if top.serial != n.serial || top.epoch == 0 {
@@ -99,10 +151,10 @@ next:
 			s := d.src
 			if s.flags&Stale != 0 || s.phase != Built {
 				if !w.Good(s) {
-					w.stack = append(w.stack, frame{n: s})
+					w.push(s)
 					continue next
 				}
-				top.moment = min(top.moment, max(s.at, s.changedAt))
+				top.moment = min(top.moment, s.at)
 			}
 			if n.changedSince(top.i) {
 				if d.kind == Filtered {
@@ -125,13 +177,24 @@ next:
 			n.Show()
 			continue
 		}
-		// Some dependency is stale already again: n was current at the moment when all
-		// of them were, and stays stale.
-		n.at = max(n.at, min(top.moment, top.epoch))
-		if n.flags&InFlight != 0 { // never good while stale: leave it to the next turn
-			n.Want()
-			w.stack = w.stack[:len(w.stack)-1]
+		// Some dependency is stale already again. If there is a moment when all of them
+		// were what n was made from, n was current then, and stays stale; else they are
+		// brought up to date once more, until one of them has changed.
+		if top.moment < w.start { // the walk asks for more by now than when this pass began
+			*top = frame{n: n, epoch: g.epoch.Load(), moment: ^uint64(0), serial: n.serial, passes: top.passes}
+			continue
 		}
+		if n.flags&InFlight == 0 && n.madeAt(top.moment) {
+			n.at = max(n.at, top.moment)
+			n.Want()
+			continue
+		}
+		if top.passes++; top.passes > maxPasses {
+			n.flags |= Dirty
+			continue
+		}
+		w.start = g.epoch.Load()
+		*top = frame{n: n, epoch: w.start, moment: ^uint64(0), serial: n.serial, passes: top.passes}
 	}
 	return Done, nil
 }
