@@ -40,8 +40,17 @@ func TestE2CyclesOfTwoAndAThousand(t *testing.T) {
 					bubble(t, func(t *testing.T) {
 						c, _ := toldContainer(t)
 						ring := make([]rig, n)
+						var builds atomic.Int32
 						for i := range ring {
-							ring[i] = k.make(func(ref weir.Ref) int { return ring[(i+1)%n].watch(ref) }, weir.Name(fmt.Sprint("p", i)))
+							ring[i] = k.make(func(ref weir.Ref) int {
+								if builds.Add(1) == int32(20*n) {
+									t.Errorf("the ring was built twenty times over: its members rebuild one another for ever")
+								}
+								if builds.Load() >= int32(20*n) {
+									return 0 // so that the test ends
+								}
+								return ring[(i+1)%n].watch(ref)
+							}, weir.Name(fmt.Sprint("p", i)))
 						}
 						_ = ring[n/2].err(c)
 						settle()

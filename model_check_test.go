@@ -69,7 +69,9 @@ func (r *modelRun) rest() {
 	}
 	synctest.Wait()
 	r.check(len(l.builds) == builds && len(l.faults) == 0, "P2: a Read of what is fresh builds: %v", l.faults)
+	l.mu.Lock() // a timer's goroutine notes events too
 	l.op, l.events, r.op = l.op+1, nil, modelOp{}
+	l.mu.Unlock()
 	for _, s := range r.subs {
 		s.calls = nil
 	}

@@ -188,6 +188,7 @@ func TestP10AChainGoesToStandbyAndIsDisposedWithoutADeepStack(t *testing.T) {
 					log.want(t, "standby has reached the bottom", "lowest cancelled")
 					c.DisposeUnused()
 				}
+				flush(t, c) // a turn as long as this may be handed over (G4)
 			})
 			require.NoError(t, c.Flush(t.Context())) // a turn this long may have been handed over (G4)
 			got := log.take()

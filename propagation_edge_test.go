@@ -178,35 +178,48 @@ func TestP7AFeedbackLoopOfTwoListeners(t *testing.T) {
 
 func TestP7ASlowListenerWithAFastWriterIsNoLoop(t *testing.T) {
 	// Another goroutine sets while each call runs, so one turn calls the listener many more than 1,000 times, but not by its own
-	// consequences. Planted bug: count calls per turn whatever caused them, and close an honest listener under load.
-	guard(t, func(t *testing.T) {
-		c := newContainer(t)
-		const rounds = 2500
-		n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
-		inCall, written := make(chan struct{}), make(chan struct{})
-		var calls, last int
-		weir.Listen(c, n, func(_, next int) {
-			calls++
-			last = next
-			if next < rounds {
-				inCall <- struct{}{}
-				<-written
-			}
+	// consequences; nor is it if it passes on what it hears. Planted bugs: count calls per turn whatever caused them; take any write of
+	// the listener for the cause of its calls. Either closes an honest listener under load.
+	for _, forwards := range []bool{false, true} {
+		t.Run(fmt.Sprint("forwards ", forwards), func(t *testing.T) {
+			guard(t, func(t *testing.T) {
+				c := newContainer(t)
+				const rounds = 2500
+				n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+				copied := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+				inCall, written := make(chan struct{}), make(chan struct{})
+				var calls, last, lastCopied int
+				weir.Listen(c, n, func(_, next int) {
+					calls++
+					last = next
+					if forwards {
+						copied.Set(c, next)
+					}
+					if next < rounds {
+						inCall <- struct{}{}
+						<-written
+					}
+				})
+				weir.Listen(c, copied, func(_, next int) { lastCopied = next })
+				writer := async(t, func() {
+					for i := 2; i <= rounds; i++ {
+						<-inCall
+						n.Set(c, i)
+						written <- struct{}{}
+					}
+				})
+				n.Set(c, 1)
+				await(t, "the writer", writer)
+				flush(t, c)
+				require.Equal(t, []int{rounds, rounds}, []int{calls, last}, "calls, the last value told")
+				n.Set(c, rounds+1)
+				require.Equal(t, rounds+1, calls, "it is still open")
+				if forwards {
+					require.Equal(t, rounds+1, lastCopied)
+				}
+			})
 		})
-		writer := async(t, func() {
-			for i := 2; i <= rounds; i++ {
-				<-inCall
-				n.Set(c, i)
-				written <- struct{}{}
-			}
-		})
-		n.Set(c, 1)
-		await(t, "the writer", writer)
-		flush(t, c)
-		require.Equal(t, []int{rounds, rounds}, []int{calls, last}, "calls, the last value told")
-		n.Set(c, rounds+1)
-		require.Equal(t, rounds+1, calls, "it is still open")
-	})
+	}
 }
 
 func TestP7ManyTurnsAreNoLoop(t *testing.T) {

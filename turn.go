@@ -153,15 +153,9 @@ func (c *Container) sweep(a *after) (done bool) {
 			c.collect()
 		case len(t.hooks) > 0:
 			c.runHooks(own)
-		case t.used > 0:
+		case t.used > 0 && len(c.usage) > 0:
 			t.used--
-			e := c.usage[0]
-			c.usage[0] = nil
-			if c.usage = c.usage[1:]; len(c.usage) == 0 {
-				c.usage = nil
-			}
-			e.inUsage = false
-			t.of, t.hooks = e, e.told()
+			c.tell()
 		default:
 			if c.swept(a) {
 				return true
@@ -174,18 +168,7 @@ func (c *Container) sweep(a *after) (done bool) {
 func (c *Container) swept(a *after) (done bool) {
 	t := &c.turn
 	if quiet := !c.queue.Work() && len(c.usage) == 0; len(c.dying) > 0 && (quiet || t.sweeps%16 == 15) {
-		dying := c.dying
-		c.dying = nil
-		for _, e := range dying {
-			e.inDying = false
-			switch {
-			case !e.unused():
-			case e.due() <= c.now():
-				e.dispose(&t.own)
-			default:
-				e.consider()
-			}
-		}
+		c.bury()
 		if t.own.any() || c.work() {
 			return false
 		}
@@ -218,6 +201,44 @@ func (c *Container) swept(a *after) (done bool) {
 	}
 	t.changed, t.used = c.queue.Changed(), len(c.usage)
 	return false
+}
+
+// bury disposes what is due, and what only that used: what has no hooks to be told follows
+// at once, so that a long chain goes in one sweep.
+func (c *Container) bury() {
+	t := &c.turn
+	for n := 0; len(c.dying) > 0 && n < 1000; n++ { // others want the lock too
+		e := c.dying[0]
+		c.dying = c.dying[1:]
+		e.inDying = false
+		switch {
+		case !e.unused():
+		case e.due() <= c.now():
+			e.dispose(&t.own)
+		default:
+			e.consider()
+		}
+		for len(c.usage) > 0 {
+			if c.tell(); len(t.hooks) > 0 {
+				return
+			}
+		}
+	}
+	if len(c.dying) == 0 {
+		c.dying = nil
+	}
+}
+
+// tell takes the next element whose counts have changed, and the hooks that have to hear
+// of it.
+func (c *Container) tell() {
+	e := c.usage[0]
+	c.usage[0] = nil
+	if c.usage = c.usage[1:]; len(c.usage) == 0 {
+		c.usage = nil
+	}
+	e.inUsage = false
+	c.turn.of, c.turn.hooks = e, e.told()
 }
 
 // update brings up to date what is stale and wanted now; what becomes stale meanwhile is
