@@ -159,6 +159,7 @@ func (tx *Tx) commit() {
 		}
 		for _, w := range targets {
 			if w.change {
+				t.writes++
 				t.graph.Change(&w.e.Node, true)
 				w.p.put(w.e, w.next)
 			}

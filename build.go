@@ -367,7 +367,7 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := start{e, t.gen, l.context.Context}
+	s := start{e, t.gen, l.context.Context, e.chased()}
 	c.busy++
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
@@ -380,6 +380,27 @@ func (e *element) launch(a *after) {
 		e.NodeEvent(graph.Idle)
 	}
 }
+
+// chased is a *CycleError for a build that is made again and again by builds that it sets
+// off itself: futures that Watch one another in a ring, each seeing only that the other
+// is loading. While they chase each other one of their watches is always parked, so the
+// search of cycle does not find them.
+func (e *element) chased() error {
+	t, r := e.c.tree, e.rare
+	if e.reason != ReasonReload || r.writes != t.writes {
+		r.writes, r.reloads = t.writes, 0
+		return nil
+	}
+	if r.reloads++; r.reloads%chaseCheck == 0 {
+		if path := t.graph.Ring(&e.Node); path != nil {
+			return cycleOf(path[:len(path)-1])
+		}
+	}
+	return nil
+}
+
+// chaseCheck is after how many reloads without a write from outside a ring is looked for.
+const chaseCheck = 64
 
 // forgetNext drops a build whose function was waiting for another to return.
 func (e *element) forgetNext() {

@@ -117,6 +117,7 @@ type start struct {
 	e   *element
 	gen uint64
 	ctx context.Context
+	err error // what it fails with instead
 }
 
 // unlock lets go of the lock and does what was collected. It may be called with nothing
@@ -133,6 +134,10 @@ func (t *tree) unlock(a *after) {
 		x.cancel(x.cause)
 	}
 	for _, s := range starts {
+		if s.err != nil {
+			go s.e.future.fail(s.e, s.gen, s.err)
+			continue
+		}
 		go s.e.future.run(s.e, s.gen, s.ctx)
 	}
 	if len(ends) > 0 {
@@ -391,6 +396,7 @@ func (e *element) stopped(cause error, keep bool, a *after) {
 // publishStop publishes the state of a build that Cancel or Timeout ended.
 func (e *element) publishStop(why error, keep bool, a *after) {
 	g := &e.c.tree.graph
+	e.c.tree.writes++
 	g.Stopped(&e.Node)
 	g.Change(&e.Node, true)
 	e.future.stop(e, why, keep)

@@ -60,6 +60,7 @@ func TestG7WhateverWaitsWaitsOnAChannel(t *testing.T) {
 		wait("Changed", func() { <-weir.Listen(c, n, nil).Changed() })
 		stuck := listenState(0)
 		weir.Listen(c, stuck, func(_, _ int) { <-goOn })
+		settle() // or a turn of the others delivers it, and Set returns
 		wait("a turn", func() { stuck.Set(c, 1) })
 		settle()
 		wait("Flush", func() { _ = c.Flush(t.Context()) })

@@ -20,6 +20,7 @@ type tree struct {
 	mu     sync.Mutex
 	graph  graph.Graph
 	gen    uint64   // of the newest build
+	writes uint64   // from outside: Set, Batch, Invalidate, Cancel
 	drives []*drive // not in use
 }
 
@@ -258,6 +259,7 @@ func (c *Container) endAll(es []*element, gens []uint64, how endCause, by *eleme
 			continue
 		}
 		e.halted()
+		c.tree.writes++
 		c.tree.graph.Invalidate(&e.Node)
 	}
 }

@@ -171,9 +171,10 @@
 //     different containers may overlap.
 //   - G4. A call that changes something delivers what follows from it before it returns. If
 //     a turn is running on another goroutine, that one delivers, and the call returns at
-//     once. If others go on queueing work, a goroutine made for that takes the turn over
-//     after a bounded time. A synchronous build that a Read needs runs on the reader's
-//     goroutine, outside turns.
+//     once. If the call's own turn does not come to an end, because listeners and hooks or
+//     other goroutines go on adding to it, a goroutine made for that takes it over after a
+//     bounded time. A synchronous build that a Read needs runs on the reader's goroutine,
+//     outside turns.
 //   - G5. After [Subscription.Close] has returned no new call begins. One that had begun on
 //     another goroutine may still be running, or be about to run; [Container.Flush] waits
 //     for it.

@@ -62,6 +62,8 @@ type rare struct {
 	stop    error    // it was stopped by Cancel or Timeout: publish this instead of building again
 	keep    bool     // it was Cancel
 	ends    []end    // the last builds that were ended
+	writes  uint64   // of the tree, when reloads was last 0
+	reloads int      // builds since then
 	timer   *timer   // its disposal, in its container's heap
 	timeout *timer
 

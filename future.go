@@ -130,6 +130,8 @@ type futureKinds interface {
 	// run runs the build function of build gen, publishes its result, and returns when
 	// both are done.
 	run(e *element, gen uint64, ctx context.Context)
+	// fail publishes err as the result of build gen, which is not run.
+	fail(e *element, gen uint64, err error)
 	// failed is the snapshot of a first value that cannot be had.
 	failed(err error) any
 }
@@ -187,6 +189,11 @@ func (p *FutureProvider[T]) run(e *element, gen uint64, ctx context.Context) {
 	}()
 	v, err = p.fetch(ctx, Ref{e, gen})
 	done = true
+}
+
+func (p *FutureProvider[T]) fail(e *element, gen uint64, err error) {
+	var zero T
+	p.land(e, gen, zero, err)
 }
 
 // land publishes the result of build gen, unless that is over (rule C4).

@@ -29,12 +29,6 @@ type rig struct {
 	refresh func(s weir.Scope) int
 	watch   func(ref weir.Ref) int
 	err     func(s weir.Scope) error // the error that a Read gives, returned or raised
-
-	canceler // nil for kinds without Cancel
-}
-
-type canceler interface {
-	Cancel(s weir.Scope, cause error)
 }
 
 // kind is a row of the table.
@@ -107,7 +101,6 @@ func rigOf[S any, PP interface {
 		}
 		return nil
 	}
-	r.canceler, _ = any(p).(canceler)
 	return r
 }
 

@@ -47,14 +47,16 @@ func (ch chain) warm(c *weir.Container) {
 
 func (ch chain) top() *weir.Provider[int] { return ch.links[len(ch.links)-1] }
 
-// flat fails the test when fn made the stacks of the process grow by more than a megabyte: ten bytes for each of 100,000 elements.
-func (ch chain) flat(t *testing.T, what string, fn func()) {
+// chainFlat fails the test when fn, or the rest of its turn (which may be handed over, G4), made the stacks of the process grow by more
+// than a megabyte: ten bytes for each of 100,000 elements.
+func chainFlat(t *testing.T, c *weir.Container, what string, fn func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	within(t, what, func() {
 		defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection would shrink the stack again
 		runtime.ReadMemStats(&before)
 		fn()
+		_ = c.Flush(t.Context())
 		runtime.ReadMemStats(&after)
 	})
 	if grown := int64(after.StackInuse) - int64(before.StackInuse); grown > 1<<20 {
@@ -78,20 +80,20 @@ func TestP10AWarmChainPropagatesWithoutADeepStack(t *testing.T) {
 				c := newContainer(t)
 				ch := newChain(size)
 				ch.warm(c)
-				ch.flat(t, "Set, unlistened", func() { ch.n.Set(c, 1) })
-				ch.flat(t, "Read that rebuilds it all", func() { require.Equal(t, size+1, weir.Read(c, ch.top())) })
+				chainFlat(t, c, "Set, unlistened", func() { ch.n.Set(c, 1) })
+				chainFlat(t, c, "Read that rebuilds it all", func() { require.Equal(t, size+1, weir.Read(c, ch.top())) })
 				var got []int
 				var s *weir.Subscription[int]
-				ch.flat(t, "Listen", func() { s = weir.Listen(c, ch.top(), func(_, next int) { got = append(got, next) }) })
-				ch.flat(t, "Set, listened to", func() { ch.n.Set(c, 2) })
-				ch.flat(t, "Invalidate at the bottom", func() { c.Invalidate(ch.links[0]) })
-				ch.flat(t, "InvalidateAsReload in the middle", func() { c.InvalidateAsReload(ch.links[size/2]) })
+				chainFlat(t, c, "Listen", func() { s = weir.Listen(c, ch.top(), func(_, next int) { got = append(got, next) }) })
+				chainFlat(t, c, "Set, listened to", func() { ch.n.Set(c, 2) })
+				chainFlat(t, c, "Invalidate at the bottom", func() { c.Invalidate(ch.links[0]) })
+				chainFlat(t, c, "InvalidateAsReload in the middle", func() { c.InvalidateAsReload(ch.links[size/2]) })
 				require.Equal(t, []int{size + 2}, got)
-				ch.flat(t, "Pause", func() { s.Pause() })
+				chainFlat(t, c, "Pause", func() { s.Pause() })
 				ch.n.Set(c, 3)
-				ch.flat(t, "Resume", func() { s.Resume() })
+				chainFlat(t, c, "Resume", func() { s.Resume() })
 				require.Equal(t, []int{size + 2, size + 3}, got)
-				ch.flat(t, "the container's Close", c.Close)
+				chainFlat(t, c, "the container's Close", c.Close)
 			})
 		})
 	}
@@ -124,9 +126,9 @@ func TestP10AChainWhoseLinksAllWatchTheStateToo(t *testing.T) {
 				}
 				ch.warm(c)
 				weir.Listen(c, ch.top(), nil)
-				ch.flat(t, "the first Set", func() { n.Set(c, 1) })
+				chainFlat(t, c, "the first Set", func() { n.Set(c, 1) })
 				require.Equal(t, size+1, weir.Read(c, ch.top()))
-				ch.flat(t, "the second Set", func() { n.Set(c, 2) }) // the first has ordered the edges anew
+				chainFlat(t, c, "the second Set", func() { n.Set(c, 2) }) // the first has ordered the edges anew
 				require.Equal(t, size+2, weir.Read(c, ch.top()))
 			})
 		})
@@ -144,10 +146,10 @@ func TestP10AChainIsVerifiedWithoutADeepStack(t *testing.T) {
 		ch := chain{n, chainOver(parity, size, func() { builds++ })}
 		ch.warm(c)
 		n.Set(c, 2)
-		ch.flat(t, "Read", func() { require.Equal(t, size, weir.Read(c, ch.top())) })
+		chainFlat(t, c, "Read", func() { require.Equal(t, size, weir.Read(c, ch.top())) })
 		require.Equal(t, size, builds)
 		weir.Listen(c, ch.top(), nil)
-		ch.flat(t, "Set", func() { n.Set(c, 4) })
+		chainFlat(t, c, "Set", func() { n.Set(c, 4) })
 		require.Equal(t, size, builds)
 	})
 }
@@ -182,13 +184,12 @@ func TestP10AChainGoesToStandbyAndIsDisposedWithoutADeepStack(t *testing.T) {
 			for _, s := range held[:len(held)-1] {
 				s.Close()
 			}
-			ch.flat(t, how, func() {
+			chainFlat(t, c, how, func() {
 				held[len(held)-1].Close()
 				if how == "DisposeUnused" {
 					log.want(t, "standby has reached the bottom", "lowest cancelled")
 					c.DisposeUnused()
 				}
-				flush(t, c) // a turn as long as this may be handed over (G4)
 			})
 			require.NoError(t, c.Flush(t.Context())) // a turn this long may have been handed over (G4)
 			got := log.take()

@@ -83,6 +83,7 @@ func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 			c.settle(&a) // somebody was here meanwhile: look again
 			continue
 		}
+		t.writes++
 		t.graph.Change(&e.Node, true)
 		x.publish(v)
 		e.touched()

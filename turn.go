@@ -22,7 +22,11 @@ const (
 )
 
 // maxCalls is how often a listener may be called in one turn by its own consequences (P7).
-const maxCalls = 1000
+// It is watched for the last of them.
+const (
+	maxCalls     = 1000
+	suspectCalls = 900
+)
 
 // turn is the state of a container's turn. It is guarded by the lock, but for calls,
 // next, sub and hook, which belong to the goroutine that runs the turn.
@@ -43,8 +47,8 @@ type turn struct {
 	of      *element        // whose
 	sub     *sub            // being called now
 	hook    *hook           // being run now
-	probing bool            // is the listener being called now the cause of its calls?
-	looped  bool            // it is
+	suspect *sub            // a listener that may be the cause of its own calls
+	outside bool            // somebody outside the turn has written since it was suspected
 	flush   []chan struct{} // closed when the next sweep is over
 	waiting []chan struct{} // the same, of those that came during a sweep
 }
@@ -64,8 +68,8 @@ func (c *Container) settle(a *after) {
 	}
 	switch {
 	case c.turn.running:
-		if c.turn.probing && !c.turn.looped && c.work() {
-			c.turn.looped = stackHas(delivering)
+		if c.turn.suspect != nil && !c.turn.outside && c.work() {
+			c.turn.outside = !stackHas(delivering, hooking, computing)
 		}
 	case c.closed || !c.work():
 	case c.reading > 0 && stackHas(computing):
@@ -183,13 +187,14 @@ func (c *Container) swept(a *after) (done bool) {
 			close(ch)
 		}
 		t.flush = nil
+		c.tree.check(c)
 		t.running = false
+		t.suspect = nil
 		t.drive.walk.Reset()
 		t.calls = t.calls[:0]
 		t.next = 0
 		a.take(&t.own)
 		c.checkIdle()
-		c.tree.check(c)
 		c.tree.mu.Unlock()
 		return true
 	}
@@ -294,14 +299,12 @@ func (c *Container) deliver(a *after) {
 		if s.turn != t.id {
 			s.turn, s.calls = t.id, 0
 		}
-		if s.calls++; s.calls >= maxCalls {
-			c.suspect(s)
-		}
+		s.calls++
 		t.sub = s
 		callListener(s, t.fail)
 		t.sub = nil
-		if t.probing {
-			c.judge(s, a)
+		if s.calls >= suspectCalls {
+			c.suspect(s, a)
 		}
 		if c.queue.News() {
 			break
@@ -315,24 +318,29 @@ func (c *Container) deliver(a *after) {
 //go:noinline
 func callListener(s *sub, fail *PanicError) { s.self.deliver(fail) }
 
-// suspect has the next call of s watched: has it been called so often by what it does
-// itself, or by somebody else who writes fast?
-func (c *Container) suspect(s *sub) {
-	c.tree.mu.Lock()
-	c.turn.probing, c.turn.looped = true, false
-	c.tree.mu.Unlock()
-}
+// callHook is a frame to be found on the stack: see [hooking].
+//
+//go:noinline
+func callHook(h *hook) { h.fn() }
 
-// judge closes s if it is a feedback loop (rule P7).
-func (c *Container) judge(s *sub, a *after) {
+// suspect watches a listener that is called very often: by what it does itself, or by
+// somebody else who writes fast? If nobody outside the turn writes between one number of
+// calls and another, it is a feedback loop, and is closed (rule P7).
+func (c *Container) suspect(s *sub, a *after) {
+	t := &c.turn
 	c.tree.mu.Lock()
-	looped := c.turn.looped
-	c.turn.probing, c.turn.looped = false, false
-	if looped {
-		s.detach()
+	looped := false
+	switch {
+	case t.suspect == nil:
+		t.suspect, t.outside = s, false
+	case t.suspect == s && s.calls >= maxCalls:
+		looped = !t.outside
+		t.suspect, s.calls = nil, 0
+		if looped {
+			s.detach()
+		}
 	}
 	c.tree.mu.Unlock()
-	s.calls = 0
 	if looped {
 		c.report(&PanicError{Provider: s.e.p.Name(), Value: usage(s.e.p, "a listener was called %d times in one turn by what it writes itself, and has been closed: do not write what you listen to", maxCalls)}, a)
 	}
@@ -350,7 +358,7 @@ func (c *Container) runHooks(a *after) {
 		}
 		t.made++
 		t.hook = h
-		h.fn()
+		callHook(h)
 		t.hook = nil
 	}
 	c.tree.mu.Lock()
@@ -366,9 +374,6 @@ func (c *Container) broken(r any, a *after) (done bool) {
 		p := t.p()
 		t.sub, t.hook = nil, nil
 		c.report(panicked(p, r), &t.own)
-		if s != nil && t.probing {
-			c.judge(s, &t.own)
-		}
 	case r != nil: // not the user's: a bug of this package
 		panic(r)
 	} // else a Goexit in a hook of a build that was ended, which has been seen to
@@ -397,8 +402,15 @@ func (c *Container) report(pe *PanicError, a *after) {
 		}
 		return
 	}
-	defer func() { _ = recover() }() // a handler that panics has nobody left to tell
-	c.onPanic(pe)
+	// On a goroutine of its own: a handler may end its goroutine (t.FailNow), and this one
+	// has hooks or a turn to see to. One that panics has nobody left to tell.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		c.onPanic(pe)
+	}()
+	<-done
 }
 
 // runHook runs an OnDispose hook that came too late.
@@ -421,18 +433,21 @@ func (c *Container) runHook(p *base, h *hook, a *after) {
 const (
 	computing  = "weir.(*drive).compute"
 	delivering = "weir.callListener"
+	hooking    = "weir.callHook"
 	disposing  = "weir.runDisposeHook"
 )
 
-// stackHas reports whether the calling goroutine is inside the named function of this
-// package. It is asked only where the alternative is a deadlock or an endless loop.
-func stackHas(name string) bool {
+// stackHas reports whether the calling goroutine is inside one of the named functions of
+// this package. It is asked only where the alternative is a deadlock or an endless loop.
+func stackHas(names ...string) bool {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, name) {
-			return true
+		for _, name := range names {
+			if strings.HasSuffix(f.Function, name) {
+				return true
+			}
 		}
 		if !more {
 			return false

@@ -373,6 +373,15 @@ func (g *Graph) Cycle(n, src *Node) (path []*Node) {
 	if n == src {
 		return []*Node{n}
 	}
+	return g.below(n, src, false)
+}
+
+// Ring returns the nodes on a path of watches from n back to n, parked ones included: what
+// asynchronous builds that chase each other leave.
+func (g *Graph) Ring(n *Node) (path []*Node) { return g.below(n, n, true) }
+
+// below returns the nodes on a path of watches from src down to n, which is above it.
+func (g *Graph) below(n, src *Node, parked bool) (path []*Node) {
 	if len(n.outs) == 0 {
 		return nil
 	}
@@ -383,16 +392,20 @@ func (g *Graph) Cycle(n, src *Node) (path []*Node) {
 		todo = todo[:len(todo)-1]
 		for i := range x.outs {
 			o := &x.outs[i]
-			if _, ok := from[o.dst]; ok || o.dst.parked(int(o.in)) {
+			if !parked && o.dst.parked(int(o.in)) {
 				continue
 			}
-			from[o.dst] = x
 			if o.dst == src {
-				for at := src; at != nil; at = from[at] {
+				path = append(path, src)
+				for at := x; at != nil; at = from[at] {
 					path = append(path, at)
 				}
 				return path
 			}
+			if _, ok := from[o.dst]; ok {
+				continue
+			}
+			from[o.dst] = x
 			todo = append(todo, o.dst)
 		}
 	}

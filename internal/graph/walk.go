@@ -82,8 +82,8 @@ func (w *Walk) Path(yield func(*Node) bool) {
 // Checked answers a Check: whether what the filter lets through has changed.
 func (w *Walk) Checked(isChanged bool) {
 	top := &w.stack[len(w.stack)-1]
-	if top.serial != top.n.serial {
-		return // its edges are others now
+	if top.serial != top.n.serial || top.n.flags&Stale == 0 {
+		return // its edges are others now, or somebody else has found out
 	}
 	if isChanged {
 		top.n.flags |= Dirty
