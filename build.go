@@ -391,7 +391,7 @@ func (e *element) chased() error {
 		r.writes, r.reloads = t.writes, 0
 		return nil
 	}
-	if r.reloads++; r.reloads%chaseCheck == 0 {
+	if r.reloads++; r.reloads >= chaseCheck && r.reloads&(r.reloads-1) == 0 {
 		if path := t.graph.Ring(&e.Node); path != nil {
 			return cycleOf(path[:len(path)-1])
 		}
@@ -399,8 +399,9 @@ func (e *element) chased() error {
 	return nil
 }
 
-// chaseCheck is after how many reloads without a write from outside a ring is looked for.
-const chaseCheck = 64
+// chaseCheck is after how many reloads without a write from outside a ring is looked for,
+// and again each time that their number has doubled.
+const chaseCheck = 8
 
 // forgetNext drops a build whose function was waiting for another to return.
 func (e *element) forgetNext() {

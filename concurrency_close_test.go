@@ -19,8 +19,8 @@ import (
 // ---- G7
 
 func TestG7WhateverWaitsWaitsOnAChannel(t *testing.T) {
-	// Each kind of waiting at once in a bubble: settle returns only if all of them block on channels. Planted bugs: wait on a mutex or by
-	// polling (settle never returns), with a timer of one's own (fake time moves).
+	// Each kind of waiting at once in a bubble: settle returns only if all of them block on channels. Planted bugs: wait on a mutex, or
+	// spin (settle never returns).
 	bubble(t, func(t *testing.T) {
 		c := newContainer(t)
 		goOn := make(chan struct{})

@@ -267,6 +267,48 @@ func TestP3NeverTornAcrossGoroutines(t *testing.T) {
 	}
 }
 
+func TestP6WhoSeesOneWriteOfABatchSeesAll(t *testing.T) {
+	// Plain Reads, one after the other, take no lock: having seen the new value of one state, a reader must not get the old one of another
+	// that the same batch wrote. Planted bug: make the values of a batch visible one by one.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		var states []*weir.StateProvider[int]
+		for range 20 {
+			states = append(states, weir.NewStateProvider(func(weir.Ref) int { return 0 }))
+		}
+		var readers sync.WaitGroup
+		var over atomic.Bool
+		for r := range 2 {
+			readers.Go(func() {
+				for !over.Load() {
+					last := 0
+					for i := range states {
+						n := states[i]
+						if r == 1 {
+							n = states[len(states)-1-i]
+						}
+						v := weir.Read(c, n)
+						if v < last {
+							t.Errorf("saw %d, then %d of the batch before", last, v)
+							return
+						}
+						last = v
+					}
+				}
+			})
+		}
+		for i := 1; i <= 5000; i++ {
+			c.Batch(func(tx *weir.Tx) {
+				for _, n := range states {
+					n.Set(tx, i)
+				}
+			})
+		}
+		over.Store(true)
+		readers.Wait()
+	})
+}
+
 func TestP3OneWriterInSteps(t *testing.T) {
 	// Without batches: x is set to i, then y to i, so at every moment x is y or one ahead, and neither runs backwards for one reader.
 	// Planted bug: as above; this one also sees a rebuild that reads an old snapshot after a new one.

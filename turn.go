@@ -48,7 +48,8 @@ type turn struct {
 	sub     *sub            // being called now
 	hook    *hook           // being run now
 	suspect *sub            // a listener that may be the cause of its own calls
-	outside bool            // somebody outside the turn has written since it was suspected
+	wrote   bool            // it has written since it was suspected
+	outside bool            // somebody outside the turn has
 	flush   []chan struct{} // closed when the next sweep is over
 	waiting []chan struct{} // the same, of those that came during a sweep
 }
@@ -69,7 +70,11 @@ func (c *Container) settle(a *after) {
 	switch {
 	case c.turn.running:
 		if c.turn.suspect != nil && !c.turn.outside && c.work() {
-			c.turn.outside = !stackHas(delivering, hooking, computing)
+			if !stackHas(delivering, hooking, computing) {
+				c.turn.outside = true
+			} else if c.turn.sub == c.turn.suspect { // on the turn's goroutine, whose sub is
+				c.turn.wrote = true
+			}
 		}
 	case c.closed || !c.work():
 	case c.reading > 0 && stackHas(computing):
@@ -324,17 +329,17 @@ func callListener(s *sub, fail *PanicError) { s.self.deliver(fail) }
 func callHook(h *hook) { h.fn() }
 
 // suspect watches a listener that is called very often: by what it does itself, or by
-// somebody else who writes fast? If nobody outside the turn writes between one number of
-// calls and another, it is a feedback loop, and is closed (rule P7).
+// somebody else? If between one number of calls and another it has written itself, and
+// nobody outside the turn has, it is a feedback loop, and is closed (rule P7).
 func (c *Container) suspect(s *sub, a *after) {
 	t := &c.turn
 	c.tree.mu.Lock()
 	looped := false
 	switch {
 	case t.suspect == nil:
-		t.suspect, t.outside = s, false
+		t.suspect, t.wrote, t.outside = s, false, false
 	case t.suspect == s && s.calls >= maxCalls:
-		looped = !t.outside
+		looped = t.wrote && !t.outside
 		t.suspect, s.calls = nil, 0
 		if looped {
 			s.detach()
