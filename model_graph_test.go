@@ -433,6 +433,13 @@ func (l *modelLib) build(s *modelNode, ref weir.Ref) (int, error) {
 	return v, err
 }
 
+// sleep lets time pass. A timer's goroutine runs hooks then: what this one has read and written so far happens before, by the lock.
+func (l *modelLib) sleep(d time.Duration) {
+	l.mu.Lock()
+	l.mu.Unlock() //nolint:staticcheck // for the order, not for a section
+	time.Sleep(d)
+}
+
 // hooks registers every hook that a ref has.
 func (l *modelLib) hooks(b *modelBuild) {
 	on := func(what string, note func()) func() {

@@ -80,7 +80,7 @@ func (r *modelRun) step(code, a, b int) {
 		r.do("dispose what is unused", func() { r.op.unused = true; r.lib.c.DisposeUnused() })
 	case 22, 23, 24:
 		d := []time.Duration{time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 60 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second, time.Minute}[a%7]
-		r.do(fmt.Sprintf("let %v pass", d), func() { time.Sleep(d) })
+		r.do(fmt.Sprintf("let %v pass", d), func() { r.lib.sleep(d) })
 	case 25:
 		if len(r.lib.builds) > 0 {
 			r.stale(r.lib.builds[(a*256+b)%len(r.lib.builds)])

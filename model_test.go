@@ -244,7 +244,7 @@ func (r *modelRun) finish() {
 	for len(r.links) > 0 {
 		r.do("finally close a link", func() { r.unlink(0) })
 	}
-	r.do("let an hour pass", func() { time.Sleep(time.Hour) })
+	r.do("let an hour pass", func() { r.lib.sleep(time.Hour) })
 	if !slices.ContainsFunc(r.nodes, func(s *modelNode) bool { return !s.auto }) {
 		r.check(len(r.lib.c.Snapshot().Elements) == 0, "L4: elements after everything was released: %v", r.lib.c.Snapshot().Elements)
 	}

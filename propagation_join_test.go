@@ -273,7 +273,7 @@ func TestP6WhoSeesOneWriteOfABatchSeesAll(t *testing.T) {
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
 		var states []*weir.StateProvider[int]
-		for range 20 {
+		for range 200 {
 			states = append(states, weir.NewStateProvider(func(weir.Ref) int { return 0 }))
 		}
 		var readers sync.WaitGroup
@@ -297,7 +297,7 @@ func TestP6WhoSeesOneWriteOfABatchSeesAll(t *testing.T) {
 				}
 			})
 		}
-		for i := 1; i <= 5000; i++ {
+		for i := 1; i <= 1000; i++ {
 			c.Batch(func(tx *weir.Tx) {
 				for _, n := range states {
 					n.Set(tx, i)
