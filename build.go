@@ -1,8 +1,8 @@
 package weir
 
 // This file owns the running of builds: bringing an element up to date on behalf of a
-// reader, a watcher or a turn, waiting for builds of other goroutines, and the search
-// for cycles among those who wait. User code runs without the lock.
+// reader, a watcher or a turn, and waiting for builds of other goroutines. User code runs
+// without the lock.
 
 import (
 	"errors"
@@ -381,28 +381,6 @@ func (e *element) launch(a *after) {
 	}
 }
 
-// chased is a *CycleError for a build that is made again and again by builds that it sets
-// off itself: futures that Watch one another in a ring, each seeing only that the other
-// is loading. While they chase each other one of their watches is always parked, so the
-// search of cycle does not find them.
-func (e *element) chased() error {
-	t, r := e.c.tree, e.rare
-	if e.reason != ReasonReload || r.writes != t.writes {
-		r.writes, r.reloads = t.writes, 0
-		return nil
-	}
-	if r.reloads++; r.reloads >= chaseCheck && r.reloads&(r.reloads-1) == 0 {
-		if path := t.graph.Ring(&e.Node); path != nil {
-			return cycleOf(path[:len(path)-1])
-		}
-	}
-	return nil
-}
-
-// chaseCheck is after how many reloads without a write from outside a ring is looked for,
-// and again each time that their number has doubled.
-const chaseCheck = 8
-
 // forgetNext drops a build whose function was waiting for another to return.
 func (e *element) forgetNext() {
 	if r := e.rare; r != nil && r.next != nil {
@@ -476,139 +454,5 @@ func (d *drive) check(s *graph.Sel) {
 	d.walk.Checked(changed)
 }
 
-// cycle returns the names on the cycle that waiting for e would close, from e back to e, or
-// nil.
-func (d *drive) cycle(e *element) []string {
-	way := d.names(nil)
-	if e == d.by {
-		return append([]string{d.by.p.Name()}, way...)
-	}
-	type visit struct {
-		e   *element
-		way []string
-	}
-	seen := map[*element]bool{e: true}
-	todo := []visit{{e, nil}}
-	for len(todo) > 0 {
-		v := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for w := v.e.waiting; w != nil; w = w.next {
-			if w.on == nil {
-				continue
-			}
-			to := w.names(v.way)
-			if w.on == d.by {
-				return append(append([]string{e.p.Name()}, to...), way...)
-			}
-			if !seen[w.on] {
-				seen[w.on] = true
-				todo = append(todo, visit{w.on, to})
-			}
-		}
-	}
-	return nil
-}
-
-// names appends the names of what d goes through to what it runs or waits for.
-func (d *drive) names(to []string) []string {
-	to = append([]string(nil), to...)
-	k := len(to)
-	for n := range d.walk.Path {
-		to = append(to, n.Host.(*element).p.Name())
-	}
-	if len(to) == k && d.on != nil {
-		to = append(to, d.on.p.Name())
-	}
-	return to
-}
-
 // errLater says that a turn has to come back to an element.
 var errLater = errors.New("later")
-
-// fit sees to it that src's value, which is fresh, goes together with all that build gen
-// of e has watched so far (rule P3). If that takes time it returns false, and src may
-// not be fresh any more. The lock is held.
-func (t *tree) fit(e, src *element, gen uint64, a *after) bool {
-	if e.Phase() == graph.Building {
-		dep := t.graph.Fits(&e.Node, &src.Node, gen)
-		if dep == nil {
-			return true
-		}
-		d := t.drive()
-		d.own.take(a)
-		d.by = e
-		d.join(e)
-		d.freshen(dep.Host.(*element))
-		d.part(e)
-		a.take(&d.own)
-		t.park(d)
-		return false
-	}
-	if e.Has(graph.InFlight) && e.Has(graph.Stale) { // written while it was in flight: what was that?
-		t.verify(e, gen, a)
-		return false
-	}
-	if e.Has(graph.InFlight) && !src.Fresh() {
-		return false // outdated while it was built: its moment is not this build's
-	}
-	t.graph.Advance(&e.Node)
-	return true
-}
-
-// verify finds out whether what build gen of e, in flight, has watched has changed, and ends
-// it if so. It reports whether all of that is current now.
-func (t *tree) verify(e *element, gen uint64, a *after) bool {
-	for range maxVerify {
-		if !e.live(gen) {
-			return false
-		}
-		if !e.Has(graph.Stale) {
-			return true
-		}
-		d := t.drive()
-		d.own.take(a)
-		d.by, d.verify = e, true
-		d.join(e)
-		d.freshen(e)
-		d.part(e)
-		a.take(&d.own)
-		stop := d.stop
-		t.park(d)
-		if stop != nil {
-			return e.live(gen)
-		}
-	}
-	e.cause |= byReload // others write faster than can be looked at: begin anew
-	e.end(ErrDependencyChanged, a)
-	e.halted()
-	t.graph.Invalidate(&e.Node)
-	return false
-}
-
-// maxVerify is how often others may write while a build in flight is verified before it is
-// given up.
-const maxVerify = 1000
-
-// cycle returns the *CycleError that a watch of src by e's build would make. While an
-// asynchronous build runs its dependents may be at rest, so nobody waits: the watches
-// themselves are searched.
-func (t *tree) cycle(e, src *element) error {
-	if e.Phase() == graph.Building {
-		return nil
-	}
-	if path := t.graph.Cycle(&e.Node, &src.Node); path != nil {
-		return cycleOf(path)
-	}
-	return nil
-}
-
-// cycleOf makes an error of a path of watches that ends where it begins.
-func cycleOf(path []*graph.Node) *CycleError {
-	err := &CycleError{}
-	last := path[len(path)-1].Host.(*element).p.Name()
-	err.Path = append(err.Path, last)
-	for _, n := range path {
-		err.Path = append(err.Path, n.Host.(*element).p.Name())
-	}
-	return err
-}

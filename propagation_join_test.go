@@ -297,7 +297,11 @@ func TestP6WhoSeesOneWriteOfABatchSeesAll(t *testing.T) {
 				}
 			})
 		}
-		for i := 1; i <= 1000; i++ {
+		batches := 1000
+		if allocUnderRace {
+			batches = 200
+		}
+		for i := 1; i <= batches; i++ {
 			c.Batch(func(tx *weir.Tx) {
 				for _, n := range states {
 					n.Set(tx, i)

@@ -1,0 +1,249 @@
+package weir
+
+// This file owns the waiting for asynchronous results: Await inside a build, Resolve from
+// outside, and what wakes them. Ends of builds are in cancel.go, waiting for a
+// synchronous build of another goroutine in build.go.
+
+import (
+	"context"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// waiters is whom a settled result wakes; err, set before done is closed, is what they
+// return instead of looking at the state.
+type waiters struct {
+	done chan struct{}
+	err  error
+}
+
+// wait returns what the next settled result closes. The lock is held.
+func (e *element) wait() *waiters {
+	r := e.more()
+	if r.waiters == nil {
+		r.waiters = &waiters{done: make(chan struct{})}
+	}
+	return r.waiters
+}
+
+// settled wakes those who wait for a result.
+func (e *element) settled(err error) {
+	if r := e.rare; r != nil && r.waiters != nil {
+		r.waiters.err = err
+		close(r.waiters.done)
+		r.waiters = nil
+	}
+}
+
+// Await returns the result of src, waiting for it while it is loading, and makes it a
+// dependency of ref's build: a different result later makes the build stale, the loading
+// in between does not (rule D10). It waits for the newest build of src, whatever is
+// rebuilt meanwhile, and under the build's own context: when the build ends it returns
+// the cause (rule C8), also if it was over before. Errors are src's own, unwrapped (A3).
+// A wait that would close a cycle returns a *CycleError. Await may be called from several
+// goroutines of one build.
+func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
+	var zero T
+	if src == nil {
+		misuse(nil, "Await of a nil source")
+	}
+	b := src.watchable("Await")
+	ref.validFor(b, "Await")
+	var f *filter[AsyncValue[T]]
+	var edge *edgeFilter
+	if src.selects() {
+		f = newFilter(Source[AsyncValue[T]](src))
+		edge = &f.edge
+		edge.settled = true
+	}
+	raw, err := ref.await(b, edge)
+	if err != nil {
+		return zero, err
+	}
+	if f != nil {
+		return f.see(raw).Result()
+	}
+	return src.view(raw).Result()
+}
+
+// await is Await without the type.
+func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
+	e, c := r.e, r.e.c
+	t := c.tree
+	var a after
+	ctx := r.Context()
+	t.mu.Lock()
+	for {
+		if !e.live(r.gen) {
+			err = e.why(r.gen)
+			break
+		}
+		src, stop := c.freshElement(p, e, &a)
+		if err = stop; err != nil {
+			break
+		}
+		if !e.live(r.gen) {
+			continue
+		}
+		if err = t.cycle(e, src); err != nil {
+			break
+		}
+		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
+		if src.atRest() {
+			if !t.fit(e, src, r.gen, &a) {
+				continue // something was written meanwhile
+			}
+			raw = src.host.raw()
+			kind, sel := edge.armed(src, raw)
+			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
+			src.touched()
+			break
+		}
+		w := src.wait()
+		d := &drive{t: t, by: e, on: src}
+		if path := d.cycle(src); path != nil {
+			err = &CycleError{Path: path}
+			break
+		}
+		d.join(e)
+		src.Waiting(1)
+		held := !e.On() // a synchronous build's watches may not count, but this one waits
+		if held {
+			t.graph.Use(&src.Node, 1)
+		}
+		src.Want()
+		c.yield(e, &a)
+		select {
+		case <-w.done:
+			err = w.err
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		t.mu.Lock()
+		src.Waiting(-1)
+		if held && !c.closed {
+			t.graph.Use(&src.Node, -1)
+		}
+		d.part(e)
+		if !e.live(r.gen) {
+			err = e.why(r.gen) // rather than that the source has ended too
+		}
+		if err != nil {
+			break
+		}
+	}
+	c.yield(e, &a)
+	a.rethrow()
+	return raw, err
+}
+
+// Resolve returns the result of src, waiting for it while it is loading, and builds it
+// first if need be. It waits for the newest build, whatever is rebuilt meanwhile, and is
+// a listener for as long as it waits; of a value at rest it is a touch (rule L4). When ctx
+// ends it returns context.Cause(ctx) at once and leaves: the others never notice, and if
+// it was the last listener the work is cancelled after the delay (rule C7). Errors are
+// src's own, unwrapped (A3). After Close it returns [ErrContainerClosed], through a ref
+// that is over the cause. A wait of a build, by its ref or a context derived from its
+// own, that would close a cycle returns a *CycleError.
+func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error) {
+	var zero T
+	if src == nil {
+		misuse(nil, "Resolve of a nil source")
+	}
+	b := src.watchable("Resolve")
+	at := scopeOf(s, b, "Resolve")
+	if ctx == nil {
+		misuse(b, "Resolve needs a context: use context.Background if there is none")
+	}
+	if ctx.Err() != nil {
+		return zero, context.Cause(ctx)
+	}
+	if at.by == nil {
+		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == at.c.tree {
+			at.by = ref.builder()
+		}
+	}
+	raw, err := at.resolve(ctx, b)
+	if err != nil {
+		return zero, err
+	}
+	return src.view(raw).Result()
+}
+
+// resolve is Resolve without the type.
+func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
+	c := at.c
+	t := c.tree
+	if e := c.table.find(p); e != nil && e.Word.Load()&graph.Readable != 0 && !at.over() {
+		if raw := e.host.raw(); isResting(raw) {
+			e.touch()
+			return raw, nil
+		}
+	}
+	var own <-chan struct{}
+	if at.ref.e != nil {
+		own = at.ref.Context().Done()
+	}
+	var a after
+	var e *element // that it is a listener of
+	t.mu.Lock()
+	for {
+		if at.overLocked() {
+			err = at.ref.e.why(at.ref.gen)
+			break
+		}
+		now, stop := c.freshElement(p, at.by, &a)
+		if err = stop; err != nil {
+			break
+		}
+		if now.atRest() {
+			raw = now.host.raw()
+			now.touched()
+			break
+		}
+		d := &drive{t: t, by: at.by, on: now}
+		if at.by != nil {
+			if path := d.cycle(now); path != nil {
+				err = &CycleError{Path: path}
+				break
+			}
+			d.join(at.by)
+		}
+		if e == nil { // from now on it cannot be disposed
+			e = now
+			e.resolvers++
+			t.graph.AddListener(&e.Node, false)
+		}
+		w := e.wait()
+		e.Want()
+		c.yield(at.by, &a)
+		select {
+		case <-w.done:
+			err = w.err
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		case <-own:
+			err = context.Cause(at.ref.Context())
+		}
+		t.mu.Lock()
+		if at.by != nil {
+			d.part(at.by)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if e != nil && !c.closed {
+		e.resolvers--
+		t.graph.RemoveListener(&e.Node, false)
+	}
+	c.yield(at.by, &a)
+	a.rethrow()
+	return raw, err
+}
+
+// isResting reports whether raw is an async value that is not loading.
+func isResting(raw any) bool {
+	r, ok := raw.(interface{ resting() bool })
+	return ok && r.resting()
+}

@@ -1,0 +1,237 @@
+package weir
+
+// This file owns Listen, its options, and the loops over values that are made of it. The
+// subscription that it returns is in subscription.go.
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// ListenOption is an option of [Listen].
+type ListenOption interface{ applyTo(*listening) }
+
+type listening struct {
+	fire, weak bool
+	onError    func(error)
+	done       chan struct{}
+}
+
+type listenOption func(*listening)
+
+func (f listenOption) applyTo(l *listening) { f(l) }
+
+// FireImmediately has the listener called with the current value before Listen returns,
+// on the caller's goroutine and before any other call (rule G13). With [Weak] it is a
+// *UsageError.
+func FireImmediately() ListenOption { return listenOption(func(l *listening) { l.fire = true }) }
+
+// Weak makes a listener that counts for nothing: it neither builds the element nor keeps
+// it, hears of values that others cause, and survives the element's disposal (rule L8).
+func Weak() ListenOption { return listenOption(func(l *listening) { l.weak = true }) }
+
+// OnError has fn told of a synchronous build that panicked, and of a selector that did,
+// instead of the panic handler (rule E1). Failures of asynchronous kinds are values and
+// go to the listener itself.
+func OnError(fn func(error)) ListenOption {
+	if fn == nil {
+		misuse(nil, "OnError needs a function")
+	}
+	return listenOption(func(l *listening) { l.onError = fn })
+}
+
+// Listen builds src if need be and calls fn after each change, with the value that fn saw
+// last (at first the one at the time of Listen) and the new one: once in a turn, not at
+// all when they are equal (rule P5). fn runs in the container's turn, one call at a time
+// with all other listeners and hooks, without a lock; it may call anything (P7). A fn of
+// nil only counts. Through a [Ref] the subscription ends with the build and counts as its
+// watches do (G13). After Close, and through a ref that is over, the subscription is
+// closed. A first build that fails tells nobody, unless with [FireImmediately] (D14).
+func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...ListenOption) *Subscription[S] {
+	if src == nil {
+		misuse(nil, "Listen to a nil source")
+	}
+	b := src.watchable("Listen")
+	at := scopeOf(s, b, "Listen")
+	var l listening
+	for _, o := range opts {
+		if o == nil {
+			misuse(b, "a nil ListenOption was given")
+		}
+		o.applyTo(&l)
+	}
+	if l.weak && l.fire {
+		misuse(b, "Weak with FireImmediately: a weak listener builds nothing that could be fired")
+	}
+	x := &Subscription[S]{src: src, c: at.c, fn: fn}
+	x.self, x.weak = x, l.weak
+	if l.onError != nil || l.done != nil || at.ref.e != nil {
+		x.more = &subMore{ref: at.ref, onError: l.onError, done: l.done}
+	}
+	x.state.Store(subArriving)
+	var a after
+	c := at.c
+	c.tree.mu.Lock()
+	if c.closed || at.overLocked() {
+		x.detach()
+		c.done(&a)
+		return x
+	}
+	raw, fail, stop := x.arrive(b, at, &a)
+	if stop != nil {
+		x.detach()
+		c.yield(at.by, &a)
+		if !isClosed(stop) {
+			panic(stop)
+		}
+		return x
+	}
+	if !l.fire && !src.selects() { // nothing of the user's to be run
+		if x.seen = src.view(raw); fail != nil {
+			x.failed = fail
+		}
+		x.state.And(^subArriving)
+		c.yield(at.by, &a)
+		a.rethrow()
+		return x
+	}
+	c.tree.unlock(&a)
+	x.first(raw, fail, l.fire, &a)
+	c.tree.mu.Lock()
+	c.yield(at.by, &a)
+	a.rethrow()
+	return x
+}
+
+// arrive attaches s and brings its element up to date. The lock is held.
+func (s *sub) arrive(p *base, at place, a *after) (raw any, fail *PanicError, stop error) {
+	c := at.c
+	s.e = c.element(p)
+	if s.weak {
+		s.attach()
+		return s.e.host.raw(), nil, nil
+	}
+	told := s.e.Phase() == graph.Built && s.e.Has(graph.Joins)
+	s.attach()
+	e, stop := c.freshElement(p, at.by, a)
+	if stop != nil {
+		return nil, nil, stop
+	}
+	if !told && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
+		e.NodeEvent(graph.Added)
+	}
+	return e.host.raw(), e.fail, nil
+}
+
+// first gives s its first value, or calls it with that, without the lock.
+func (s *Subscription[S]) first(raw any, fail *PanicError, fire bool, a *after) {
+	c := s.c
+	returned := false
+	defer func() {
+		if !returned {
+			c.report(panicked(s.e.p, recover()), a)
+		}
+		s.state.And(^subArriving)
+		c.tree.mu.Lock()
+		if s.e.host.raw() != raw || s.e.fail != fail {
+			s.e.Deliver()
+		}
+		c.tree.mu.Unlock()
+	}()
+	var seen *S
+	if raw != nil && fail == nil {
+		if s.src.selects() {
+			s.raw = raw
+			seen, fail = s.selected(raw)
+		} else {
+			seen = s.src.view(raw)
+		}
+	}
+	switch {
+	case fail != nil && fire:
+		s.failedWith(fail)
+	case fail != nil:
+		s.failed = fail
+	default:
+		s.seen = seen
+		if fire && s.fn != nil {
+			var zero S
+			s.fn(zero, *seen)
+		}
+	}
+	returned = true
+}
+
+// Values is a loop over src: its current value, then the latest after each change. It is
+// a listener while it runs, and ends with ctx, the container, or the build of a ref. A
+// loop that is slower than the changes misses those in between and blocks nobody (rule
+// G9). A synchronous build that panics raises the panic in the loop (E1).
+func Values[S any](ctx context.Context, s Scope, src Source[S]) iter.Seq[S] {
+	if src == nil {
+		misuse(nil, "Values of a nil source")
+	}
+	b := src.watchable("Values")
+	scopeOf(s, b, "Values")
+	if ctx == nil {
+		misuse(b, "Values needs a context: use context.Background if there is none")
+	}
+	return func(yield func(S) bool) {
+		var slot atomic.Pointer[S]
+		var failed atomic.Pointer[error]
+		news, done := make(chan struct{}, 1), make(chan struct{})
+		sub := Listen(s, src, func(_, next S) {
+			failed.Store(nil)
+			slot.Store(&next)
+			signal(news)
+		}, FireImmediately(), OnError(func(err error) {
+			failed.Store(&err)
+			signal(news)
+		}), listenOption(func(l *listening) { l.done = done }))
+		defer sub.Close()
+		var last *S
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-done:
+				return
+			case <-news:
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if err := failed.Load(); err != nil {
+				panic(*err)
+			}
+			next := slot.Swap(nil)
+			if next == nil || last != nil && !src.differs(last, next) {
+				continue
+			}
+			if last = next; !yield(*next) {
+				return
+			}
+		}
+	}
+}
+
+// Results is [Values] for asynchronous sources with loading skipped: each settled result,
+// as [AsyncValue.Result] has it.
+func Results[T any](ctx context.Context, s Scope, src AsyncSource[T]) iter.Seq2[T, error] {
+	if src == nil {
+		misuse(nil, "Results of a nil source")
+	}
+	values := Values(ctx, s, Source[AsyncValue[T]](src))
+	return func(yield func(T, error) bool) {
+		for v := range values {
+			if v.IsLoading() {
+				continue
+			}
+			if !yield(v.Result()) {
+				return
+			}
+		}
+	}
+}
