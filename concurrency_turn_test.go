@@ -335,7 +335,10 @@ func TestG5AfterCloseAndFlushTheCallbacksMemoryIsOurs(t *testing.T) {
 		})
 		for range 200 {
 			resource := new(int)
-			s := weir.Listen(c, n, func(_, next int) { *resource = next })
+			s := weir.Listen(c, n, func(_, next int) {
+				runtime.Gosched() // most deliveries are under way when Close comes
+				*resource = next
+			})
 			runtime.Gosched()
 			s.Close()
 			if err := c.Flush(t.Context()); err != nil {

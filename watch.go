@@ -80,8 +80,13 @@ func viewed[S any](p *base, v *S) *S {
 // readSlow is Read with the lock. It returns nil if there is no value and never will be.
 func (at place) readSlow(p *base) any {
 	p.usable("Read")
-	var a after
 	c := at.c
+	if e := c.table.find(p); e != nil && e.readable() {
+		if raw := e.host.raw(); raw != nil {
+			return raw
+		}
+	}
+	var a after
 	c.tree.mu.Lock()
 	e, stop := c.freshElement(p, at.by, &a)
 	if stop != nil {

@@ -1,0 +1,503 @@
+package graph
+
+// This file tests marking, verification and counting: what a change reaches, what a Walk runs because of it, and who is told that the
+// counts have changed. Builds and their edges are tested in build_test.go.
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// ---- marking
+
+func TestMarkingIsDirtyOneStepOnAndPendingBeyond(t *testing.T) { // P2
+	w := newWorld(t)
+	s := w.state("s", 1)
+	a := w.sum("a", s)
+	b := w.sum("b", a)
+	c := w.sum("c", b)
+	w.fresh(c)
+	w.record()
+
+	w.set(s, 2)
+	require.Equal(t, []string{"fresh", "dirty", "pending", "pending"}, []string{level(s), level(a), level(b), level(c)})
+	built, _ := w.record()
+	require.Empty(t, built, "marking runs nothing")
+	require.Zero(t, c.Word.Load(), "no reader without the lock may see what may be stale")
+	require.NotZero(t, s.Word.Load()&Readable)
+	w.sound()
+}
+
+func TestMarkingStopsAtWhatIsMarked(t *testing.T) { // P2, P10: a write costs what it newly reaches
+	w := newWorld(t)
+	s, s2 := w.state("s", 1), w.state("s2", 1)
+	a := w.sum("a", s)
+	b := w.sum("b", a, s2)
+	c := w.sum("c", b)
+	w.fresh(c)
+	w.set(s, 2)
+	require.Equal(t, "pending", level(b))
+
+	c.flags &^= Stale // so that it can be seen that nobody comes by again
+	w.set(s2, 2)
+	require.Equal(t, "dirty", level(b), "the level still rises")
+	require.Equal(t, "fresh", level(c))
+	a.flags &^= Stale
+	w.g.Change(&s.Node, true)
+	require.Equal(t, "dirty", level(a))
+}
+
+func TestInvalidateIsDirtyHereAndPendingBeyond(t *testing.T) {
+	w := newWorld(t)
+	s := w.state("s", 1)
+	a := w.sum("a", s)
+	b := w.sum("b", a)
+	w.fresh(b)
+	before := w.g.Epoch()
+	w.g.Invalidate(&a.Node)
+	require.Greater(t, w.g.Epoch(), before, "it is an event like a write: builds that go on meanwhile must see it")
+	require.Equal(t, []string{"fresh", "dirty", "pending"}, []string{level(s), level(a), level(b)})
+
+	w.record()
+	w.fresh(b)
+	built, _ := w.record()
+	require.Equal(t, []string{"a"}, built, "rebuilt to the same value: b is verified, not run (P1)")
+	require.True(t, b.Fresh())
+	w.sound()
+}
+
+func TestEndedNamesKnownStaleBuildsWithALife(t *testing.T) { // D4: further on the end is not known yet
+	w := newWorld(t)
+	s := w.state("s", 1)
+	a, plain := w.sum("a", s), w.sum("plain", s)
+	b := w.sum("b", a)
+	w.fresh(b)
+	w.fresh(plain)
+	a.Set(Life)
+	b.Set(Life)
+	w.g.Change(&s.Node, true)
+	require.Equal(t, []string{"a"}, names(w.g.Ended()))
+	require.Empty(t, w.g.Ended(), "told once")
+}
+
+func TestDeepChainNeedsNoStack(t *testing.T) { // P10
+	const depth = 50_000
+	w := newWorld(t)
+	s := w.state("s", 1)
+	last := s
+	w.fresh(s)
+	for range depth {
+		last = w.sum("c", last)
+		w.fresh(last)
+	}
+	w.listen(last)
+	require.True(t, s.Active(), "the count climbs all the way")
+	w.set(s, 2)
+	require.True(t, last.Has(Pending))
+	require.Equal(t, 2, w.fresh(last))
+	w.leave(last)
+	require.False(t, s.Active())
+}
+
+// ---- verification
+
+func TestWalkAsksInRecordedOrderAndStopsAtTheFirstChange(t *testing.T) { // P2
+	w := newWorld(t)
+	var src [4]*cell
+	var mid [4]*cell
+	for i, name := range []string{"p", "q", "r", "z"} {
+		src[i] = w.state("s"+name, 0)
+		mid[i] = w.tens(name, src[i])
+	}
+	x := w.derived("x", 0, func(r *run) int {
+		v := r.watch(mid[0])
+		if q := r.watch(mid[1]); q > 0 {
+			return v + q // what comes after is not wanted any more
+		}
+		return v + r.sum(mid[2], mid[3])
+	})
+	w.fresh(x)
+	w.record()
+
+	w.set(src[0], 1) // p is rebuilt, and is what it was
+	w.set(src[1], 10)
+	w.set(src[2], 10)
+	w.set(src[3], 10)
+	require.Equal(t, 1, w.fresh(x))
+	built, _ := w.record()
+	require.Equal(t, []string{"p", "q", "x"}, built, "r and z are asked by nobody")
+	require.Equal(t, []string{"p", "q"}, x.watches())
+	require.Empty(t, mid[2].outs)
+	w.sound()
+}
+
+func TestCutoffSparesDependents(t *testing.T) { // P1
+	w := newWorld(t)
+	s := w.state("s", 0)
+	p := w.tens("p", s)
+	x := w.sum("x", p)
+	y := w.sum("y", x)
+	w.fresh(y)
+	w.listen(y)
+	w.q.Clear()
+	w.record()
+	was := p.ChangedAt()
+
+	w.set(s, 5)
+	require.True(t, y.Queued(), "somebody listens: a turn has to look")
+	w.fresh(y)
+	built, _ := w.record()
+	require.Equal(t, []string{"p"}, built)
+	require.True(t, x.Fresh() && y.Fresh())
+	require.Equal(t, was, p.ChangedAt())
+	require.Equal(t, w.g.Epoch(), y.At(), "what was verified holds now")
+	require.NotZero(t, y.Word.Load()&Readable, "readers without the lock are let in again")
+	require.Nil(t, w.q.NextChanged(), "nobody is told")
+	w.sound()
+}
+
+func TestWalkLooksAgainAtWhatMovedMeanwhile(t *testing.T) { // P3: the lock is given away between any two steps
+	w := newWorld(t)
+	s1, s2 := w.state("s1", 0), w.state("s2", 0)
+	p, q := w.tens("p", s1), w.tens("q", s2)
+	x := w.sum("x", p, q)
+	w.fresh(x)
+	w.set(s1, 1)
+	w.set(s2, 1)
+	w.record()
+
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	need, n := w.g.Step(&walk)
+	require.Equal(t, Build, need)
+	require.Same(t, &p.Node, n)
+	w.build(p)
+	_, n = w.g.Step(&walk)
+	require.Same(t, &q.Node, n)
+	w.set(s1, 10) // p was asked already, and is different now
+	w.build(q)
+	w.finish(&walk)
+	built, _ := w.record()
+	require.Equal(t, []string{"p", "q", "p", "x"}, built)
+	require.Equal(t, 1, x.val)
+}
+
+func TestWalkEndsHoweverFastOthersWrite(t *testing.T) {
+	w := newWorld(t)
+	s1, s2 := w.state("s1", 0), w.state("s2", 0)
+	p, q := w.tens("p", s1), w.tens("q", s2)
+	x := w.sum("x", p, q)
+	w.fresh(x)
+	w.set(s1, 1)
+	w.set(s2, 1)
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	for i := 0; ; i++ {
+		require.Less(t, i, 4*maxPasses, "the walk does not end")
+		need, n := w.g.Step(&walk)
+		require.Equal(t, Build, need)
+		if n == &x.Node {
+			break // verified in vain often enough: rebuilt to come to an end
+		}
+		c := n.Host.(*cell)
+		w.build(c)
+		s := map[*cell]*cell{p: s1, q: s2}[c]
+		w.set(s, 3-s.val) // p and q are never current together
+	}
+}
+
+func TestWalkTakesAMomentWhenAllHeld(t *testing.T) { // P3, P4: current at some moment since the call is enough
+	w := newWorld(t)
+	s := w.state("s", 0)
+	p := w.tens("p", s)
+	x := w.sum("x", p)
+	w.fresh(x)
+	w.set(s, 1)
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	_, n := w.g.Step(&walk)
+	require.Same(t, &p.Node, n)
+	w.build(p)
+	moment := p.At()
+	w.set(s, 2)
+	w.record()
+	w.finish(&walk)
+	built, _ := w.record()
+	require.Empty(t, built)
+	require.Equal(t, moment, x.At())
+	require.True(t, x.Has(Stale), "but it is not current any more")
+	require.True(t, walk.Good(&x.Node))
+	w.sound()
+}
+
+func TestEagerWalkPullsBeforeItBuilds(t *testing.T) { // keeps deep graphs off the goroutine's stack
+	w := newWorld(t)
+	s := w.state("s", 0)
+	p := w.sum("p", s)
+	x := w.sum("x", p, s)
+	w.fresh(x)
+	w.set(s, 1)
+	for _, eager := range []bool{false, true} {
+		var walk Walk
+		walk.Eager = eager
+		walk.Start(&w.g, &x.Node)
+		_, n := w.g.Step(&walk)
+		require.Equal(t, map[bool]string{false: "x", true: "p"}[eager], n.Host.(*cell).name)
+	}
+}
+
+func TestWalkWaits(t *testing.T) { // for builds of others, and for the hooks of the last build (L5)
+	w := newWorld(t)
+	s := w.state("s", 0)
+	x := w.sum("x", s)
+	y := w.sum("y", x)
+	w.fresh(y)
+	w.g.Invalidate(&x.Node)
+	step := func() Need {
+		var walk Walk
+		walk.Start(&w.g, &y.Node)
+		need, n := w.g.Step(&walk)
+		require.Same(t, &x.Node, n)
+		return need
+	}
+	x.Set(Blocked)
+	require.Equal(t, Wait, step())
+	x.Unset(Blocked)
+	require.Equal(t, Build, step())
+	r := w.begin(x)
+	require.Equal(t, Wait, step())
+	w.end(r, r.sum(s))
+}
+
+func TestWalkPathAndReset(t *testing.T) {
+	w := newWorld(t)
+	s := w.state("s", 0)
+	chain := []*cell{s}
+	for range 100 {
+		c := w.sum("c", chain[len(chain)-1])
+		w.fresh(c)
+		chain = append(chain, c)
+	}
+	for _, depth := range []int{10, 100} {
+		w.set(s, s.val+1)
+		walk := Walk{Eager: true}
+		walk.Start(&w.g, &chain[depth].Node)
+		w.g.Step(&walk)
+		var path []*Node
+		for n := range walk.Path {
+			path = append(path, n)
+		}
+		require.Len(t, path, depth)
+		require.Same(t, &chain[depth].Node, path[0])
+		w.finish(&walk)
+		walk.Reset()
+		require.False(t, walk.Eager)
+		for _, f := range walk.stack[:cap(walk.stack)] {
+			require.Nil(t, f.n, "a parked walk must not keep nodes")
+		}
+		require.Equal(t, depth > 64, cap(walk.stack) == 0, "nor the memory of the one deep graph")
+	}
+}
+
+// ---- counts
+
+func TestCountsClimbNearestFirst(t *testing.T) { // L1, L2
+	w := newWorld(t)
+	a := w.derived("A", Usage, func(*run) int { return 1 })
+	b := w.derived("B", Usage, func(r *run) int { return r.sum(a) })
+	c := w.derived("C", Usage, func(r *run) int { return r.sum(a, b) }) // two ways to A
+	w.fresh(c)
+	require.False(t, a.Active(), "the watches of what is on standby do not count")
+	require.Equal(t, 2, a.Users())
+	w.record()
+
+	w.listen(c)
+	_, heard := w.record()
+	require.Equal(t, []string{"C Busy", "A Busy", "B Busy"}, heard)
+	require.Equal(t, 2, a.ActiveUsers())
+	w.listen(c)
+	w.leave(c)
+	_, heard = w.record()
+	require.Empty(t, heard, "neither the first nor the last")
+
+	w.g.AddListener(&c.Node, true) // paused: a user, not an active one
+	w.leave(c)
+	_, heard = w.record()
+	require.Equal(t, []string{"C Idle", "B Idle", "A Idle"}, heard, "A has a user until B is off too")
+	w.g.RemoveListener(&c.Node, true)
+	_, heard = w.record()
+	require.Equal(t, []string{"C Unused"}, heard)
+	w.sound()
+}
+
+func TestOwnersAreToldOnAndOff(t *testing.T) { // G13: listeners through a ref count as its watches do
+	w := newWorld(t)
+	s := w.state("s", 1)
+	x := w.derived("x", Owner, func(r *run) int { return r.sum(s) })
+	w.fresh(x)
+	w.record()
+	w.listen(x)
+	w.leave(x)
+	w.launch(x)
+	w.listen(x)
+	w.leave(x)
+	w.g.Land(&x.Node)
+	_, heard := w.record()
+	require.Equal(t, []string{"x On", "x Off", "x On", "x Off"}, heard, "a build in flight is on; a listener adds nothing to that")
+}
+
+func TestJoinsHearListenersOfAnySort(t *testing.T) { // L3
+	w := newWorld(t)
+	s := w.derived("s", Joins, func(*run) int { return 1 })
+	x := w.sum("x", s)
+	w.fresh(x)
+	w.g.AddListener(&s.Node, true)
+	w.g.Use(&s.Node, 1) // resumed: no join
+	w.g.RemoveListener(&s.Node, false)
+	w.g.Dispose(&x.Node)
+	_, heard := w.record()
+	require.Equal(t, []string{"s Added", "s Added", "s Removed", "s Removed"}, heard)
+}
+
+func TestInFlightBuildsCountAndSynchronousOnesDoNot(t *testing.T) { // L1
+	w := newWorld(t)
+	s := w.state("s", 1)
+	w.fresh(s)
+	x := w.sum("x", s)
+	r := w.begin(x)
+	r.watch(s)
+	require.Equal(t, 0, s.ActiveUsers())
+	w.end(r, 1)
+
+	gen := w.launch(x)
+	require.Equal(t, 1, s.ActiveUsers(), "the parked watch counts as well (P8)")
+	require.True(t, x.On())
+	w.g.Watch(&x.Node, &s.Node, gen, Value, nil)
+	w.sound()
+	w.g.Halt(&x.Node)
+	require.Equal(t, 0, s.ActiveUsers())
+	w.launch(x)
+	w.g.Land(&x.Node)
+	require.Empty(t, x.watches())
+	require.Zero(t, s.Users())
+}
+
+func TestUseLaterJoinsTheClimb(t *testing.T) {
+	w := newWorld(t)
+	s := w.derived("s", Usage, func(*run) int { return 1 })
+	x := w.derived("x", 0, func(*run) int { return 1 })
+	w.fresh(s)
+	w.fresh(x)
+	x.Set(Owner)
+	x.Host = hostFunc(func(ev Event) { w.g.UseLater(&s.Node, map[Event]int32{On: 1, Off: -1}[ev]) })
+	w.listen(x)
+	require.Equal(t, 1, s.ActiveUsers())
+	w.leave(x)
+	_, heard := w.record()
+	require.Equal(t, []string{"s Busy", "s Idle"}, heard)
+}
+
+type hostFunc func(Event)
+
+func (f hostFunc) NodeEvent(ev Event) { f(ev) }
+
+// ---- the lists of a turn, and what readers without the lock may do
+
+func TestQueueListsOnce(t *testing.T) {
+	w := newWorld(t)
+	s := w.state("s", 1)
+	x, y := w.sum("x", s), w.sum("y", s)
+	w.fresh(x)
+	w.fresh(y)
+	w.set(s, 2)
+	require.False(t, w.q.Work(), "nobody listens (P4)")
+	w.listen(x)
+	w.listen(y)
+	require.True(t, w.q.News() && w.q.Work())
+	x.Want()
+	require.Equal(t, 2, w.q.Stale(), "each once")
+	require.Same(t, &x.Node, w.q.NextStale(), "first in, first out")
+	require.False(t, w.q.News())
+	require.False(t, x.Queued())
+	w.fresh(x)
+	x.Deliver()
+	require.Equal(t, 1, w.q.Changed())
+	w.q.Clear()
+	require.False(t, w.q.Work())
+	require.False(t, y.Queued())
+
+	w.leave(x)
+	x.Deliver()
+	require.Zero(t, w.q.Changed(), "nobody to hear it")
+	x.Set(Weak)
+	x.Deliver()
+	require.Same(t, &x.Node, w.q.NextChanged(), "a weak listener counts for nothing, but hears (L8)")
+}
+
+func TestWantedNeedsSomebodyWhoWaits(t *testing.T) {
+	w := newWorld(t)
+	s := w.state("s", 1)
+	x := w.sum("x", s)
+	y := w.sum("y", x)
+	w.fresh(y)
+	w.listen(y)
+	require.True(t, y.Wanted())
+	require.False(t, x.Wanted(), "active for y alone: y will ask")
+	x.Waiting(1)
+	require.True(t, x.Wanted(), "an Await waits for it")
+	x.Waiting(-1)
+	w.g.Use(&y.Node, -1)
+	require.False(t, y.Wanted(), "paused")
+	w.g.Use(&y.Node, 1)
+	w.launch(x)
+	require.True(t, x.Wanted(), "its own build may be over")
+}
+
+func TestWordSaysWhatAReaderMayDo(t *testing.T) {
+	w := newWorld(t)
+	x := w.derived("x", Auto|Usage, func(*run) int { return 1 })
+	w.fresh(x)
+	require.Equal(t, Readable|Touch, x.Word.Load(), "a read on standby must be noted (L4)")
+	w.listen(x)
+	require.Equal(t, Readable, x.Word.Load())
+	w.leave(x)
+	require.Equal(t, Readable|Touch, x.Word.Load())
+	x.Hide()
+	w.listen(x)
+	require.Zero(t, x.Word.Load(), "counting lets nobody in who was kept away")
+	x.Publish(true, true, true)
+	x.Show()
+	require.Zero(t, x.Word.Load(), "a kept panic is raised, not read (E1)")
+	x.Publish(true, true, false)
+	x.Show()
+	require.Equal(t, Readable, x.Word.Load())
+}
+
+func TestFifoReusesItsMemory(t *testing.T) {
+	var f fifo[*int]
+	require.Nil(t, f.pop())
+	for range 100 {
+		for i := range 8 {
+			f.push(&i)
+		}
+		for i := range 8 {
+			require.Equal(t, i, *f.pop())
+		}
+	}
+	require.Zero(t, f.len())
+	require.LessOrEqual(t, cap(f.items), 8, "run empty, it begins at the front")
+	for _, p := range f.items[:cap(f.items)] {
+		require.Nil(t, p, "what was taken is not kept")
+	}
+	f.push(new(int)) // now it never runs empty
+	for range 100_000 {
+		f.push(new(int))
+		f.pop()
+	}
+	require.Equal(t, 1, f.len())
+	require.Less(t, cap(f.items), 8192, "a list that never runs empty must not grow for ever")
+	for _, p := range f.items[:f.head] {
+		require.Nil(t, p)
+	}
+}
