@@ -90,7 +90,11 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		}
 		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
 		if src.atRest() {
-			if !t.fit(e, src, r.gen, &a) {
+			ok, stop := t.fit(e, src, r.gen, &a)
+			if err = stop; err != nil {
+				break
+			}
+			if !ok {
 				continue // something was written meanwhile
 			}
 			raw = src.host.raw()
@@ -106,11 +110,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		d.join(e)
-		src.Waiting(1)
-		held := !e.On() // a synchronous build's watches may not count, but this one waits
-		if held {
-			t.graph.Use(&src.Node, 1)
-		}
+		t.graph.Wait(&src.Node, 1) // whatever becomes of e's own listeners: its build waits
 		src.Want()
 		c.yield(e, &a)
 		select {
@@ -120,9 +120,8 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			err = context.Cause(ctx)
 		}
 		t.mu.Lock()
-		src.Waiting(-1)
-		if held && !c.closed {
-			t.graph.Use(&src.Node, -1)
+		if !c.closed {
+			t.graph.Wait(&src.Node, -1)
 		}
 		d.part(e)
 		if !e.live(r.gen) {
@@ -158,11 +157,6 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	if ctx.Err() != nil {
 		return zero, context.Cause(ctx)
 	}
-	if at.by == nil {
-		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == at.c.tree {
-			at.by = ref.builder()
-		}
-	}
 	raw, err := at.resolve(ctx, b)
 	if err != nil {
 		return zero, err
@@ -186,13 +180,27 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	}
 	var a after
 	var e *element // that it is a listener of
+	returns := false
+	defer func() {
+		if !returns && e != nil { // a build ended this goroutine
+			t.mu.Lock()
+			e.resolved()
+			c.settle(&a)
+		}
+	}()
 	t.mu.Lock()
+	by := at.ref.builder()
+	if by == nil { // or a build that hands on a context derived from its own
+		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == t {
+			by = ref.builder()
+		}
+	}
 	for {
 		if at.overLocked() {
 			err = at.ref.e.why(at.ref.gen)
 			break
 		}
-		now, stop := c.freshElement(p, at.by, &a)
+		now, stop := c.freshElement(p, by, &a)
 		if err = stop; err != nil {
 			break
 		}
@@ -201,13 +209,13 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			now.touched()
 			break
 		}
-		d := &drive{t: t, by: at.by, on: now}
-		if at.by != nil {
+		d := &drive{t: t, by: by, on: now}
+		if by != nil {
 			if path := d.cycle(now); path != nil {
 				err = &CycleError{Path: path}
 				break
 			}
-			d.join(at.by)
+			d.join(by)
 		}
 		if e == nil { // from now on it cannot be disposed
 			e = now
@@ -216,7 +224,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 		w := e.wait()
 		e.Want()
-		c.yield(at.by, &a)
+		c.yield(by, &a)
 		select {
 		case <-w.done:
 			err = w.err
@@ -226,20 +234,28 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			err = context.Cause(at.ref.Context())
 		}
 		t.mu.Lock()
-		if at.by != nil {
-			d.part(at.by)
+		if by != nil {
+			d.part(by)
 		}
 		if err != nil {
 			break
 		}
 	}
-	if e != nil && !c.closed {
-		e.resolvers--
-		t.graph.RemoveListener(&e.Node, false)
+	returns = true
+	if e != nil {
+		e.resolved()
 	}
-	c.yield(at.by, &a)
+	c.yield(by, &a)
 	a.rethrow()
 	return raw, err
+}
+
+// resolved takes a Resolve off the listeners of e. The lock is held.
+func (e *element) resolved() {
+	if !e.c.closed {
+		e.resolvers--
+		e.c.tree.graph.RemoveListener(&e.Node, false)
+	}
 }
 
 // isResting reports whether raw is an async value that is not loading.

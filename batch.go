@@ -36,7 +36,7 @@ type stateful interface {
 }
 
 func (p *StateProvider[T]) isChange(old, next any) bool {
-	return p.changed(old.(*T), next.(*T))
+	return p.differs(old.(*T), next.(*T))
 }
 
 func (p *StateProvider[T]) put(e *element, next any) {
@@ -47,6 +47,13 @@ func (tx *Tx) usable(p *base, op string) {
 	if tx.over.Load() {
 		misuse(p, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
 	}
+}
+
+// end makes the writes commit's alone.
+func (tx *Tx) end() {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	tx.over.Store(true)
 }
 
 // staged returns what was staged for p, or nil.
@@ -81,6 +88,10 @@ func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
 			v = &fresh
 		}
 		tx.mu.Lock()
+		if tx.over.Load() {
+			tx.mu.Unlock()
+			tx.usable(&p.base, "a write")
+		}
 		if next == nil && tx.lookup(&p.base) != old {
 			tx.mu.Unlock()
 			continue
@@ -113,7 +124,7 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 	}
 	tx := &Tx{c: c}
 	func() {
-		defer tx.over.Store(true)
+		defer tx.end()
 		fn(tx)
 	}()
 	if len(tx.writes) > 0 {
@@ -134,6 +145,13 @@ func (tx *Tx) commit() {
 	t := c.tree
 	var room [4]target
 	var a after
+	done := false
+	defer func() {
+		if !done { // the user's function panicked
+			t.mu.Lock()
+			c.settle(&a)
+		}
+	}()
 	for !c.closing.Load() {
 		targets := room[:0]
 		any := false
@@ -169,6 +187,7 @@ func (tx *Tx) commit() {
 			w.e.Show()
 		}
 		t.endStale(&a)
+		done = true
 		c.done(&a)
 		return
 	}

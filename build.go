@@ -34,6 +34,7 @@ type drive struct {
 	next     *drive   // of by's
 	over     func()   // what becomes of the rest after a Goexit
 	handed   bool     // over was called
+	held     bool     // aim is held against disposal, to be released if the walk is lost
 	verify   bool     // aim is a build in flight, to be ended if it is out of date
 }
 
@@ -61,27 +62,9 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 		if e.Fresh() {
 			return e, nil
 		}
-		d := c.tree.drive()
-		d.own.take(a)
-		d.by = by
-		if by != nil {
-			d.join(by)
-			d.walk.Eager = by.depth >= eager
-		}
 		e.walkers++ // it is in use: not to be disposed under the walk's feet
-		d.freshen(e)
-		if e.walkers--; e.walkers == 0 {
-			if e.unused() {
-				e.noteUsage()
-			}
-			e.leave()
-		}
-		if by != nil {
-			d.part(by)
-		}
-		stop := d.stop
-		a.take(&d.own)
-		c.tree.park(d)
+		stop := c.tree.pursue(e, by, false, a)
+		e.release()
 		if stop != nil {
 			return nil, stop
 		}
@@ -89,6 +72,27 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 			return e, nil
 		}
 	}
+}
+
+// pursue brings e up to date on behalf of by's build, nil if there is none; with verify e
+// is by, in flight, and only ended if it is out of date. The error is why there is no
+// getting on. The lock is held, and given away between.
+func (t *tree) pursue(e, by *element, verify bool, a *after) (stop error) {
+	d := t.drive()
+	d.own.take(a)
+	d.by, d.verify, d.held = by, verify, e.walkers > 0
+	if by != nil {
+		d.join(by)
+		d.walk.Eager = by.depth >= eager
+	}
+	d.freshen(e)
+	if by != nil {
+		d.part(by)
+	}
+	stop = d.stop
+	a.take(&d.own)
+	t.park(d)
+	return stop
 }
 
 // drive takes a drive from those that are not in use; park gives it back.
@@ -102,7 +106,7 @@ func (t *tree) drive() *drive {
 }
 
 func (t *tree) park(d *drive) {
-	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify = nil, nil, nil, nil, nil, nil, false
+	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held = nil, nil, nil, nil, nil, nil, false, false
 	d.own = after{}
 	if len(t.drives) < 64 {
 		d.walk.Reset()
@@ -122,7 +126,7 @@ func (d *drive) freshen(e *element) {
 // for all the builds of a walk, entered again after a panic, instead of one for each.
 func (d *drive) steps() (done bool) {
 	defer func() {
-		if d.running != nil || d.checking {
+		if !done {
 			d.crashed(recover())
 		}
 	}()
@@ -148,6 +152,10 @@ func (d *drive) steps() (done bool) {
 				e.halted()
 				break // its hooks first: the walk asks again
 			}
+			if e.dead && e != d.aim { // what watched it is another by now
+				d.walk.Again(&d.aim.Node)
+				break
+			}
 			if e.dead {
 				return true // whoever asked looks it up again
 			}
@@ -155,8 +163,9 @@ func (d *drive) steps() (done bool) {
 				e.Want()
 				return true // it was ended; the next is not for this one to begin
 			}
-			if d.turn() && !e.Active() {
-				return true // an unused build in flight that had to end; nobody wants the next
+			if d.turn() && !e.Active() { // an unused build in flight that had to end; nobody wants the next
+				d.aim.Want()
+				return true
 			}
 			if e.async {
 				e.launch(&d.own)
@@ -173,12 +182,17 @@ func (d *drive) turn() bool { return d.over != nil }
 
 // build runs a synchronous build of e.
 func (d *drive) build(e *element) {
+	if d.own.any() { // hooks first: one that calls Goexit must not take a build along
+		d.t.unlock(&d.own)
+		d.t.mu.Lock()
+		return
+	}
 	gen := e.begin(d.by)
 	d.on, d.running = e, e
 	if !d.turn() {
 		e.c.reading++
 	}
-	d.t.unlock(&d.own)
+	d.t.mu.Unlock()
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
@@ -229,28 +243,58 @@ func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 // In the latter case the goroutine is ending: what was begun is finished for it.
 func (d *drive) crashed(r any) {
 	c := d.aim.c
+	switch {
+	case d.checking || d.running != nil:
+	case r != nil: // not the user's: a bug of this package
+		panic(r)
+	}
 	d.t.mu.Lock()
 	if d.checking { // whoever selects will run it again, and fail
 		d.checking = false
 		d.walk.Checked(true)
-	} else {
-		e := d.running
+	} else if e := d.running; e != nil {
 		d.built()
-		e.commit(false, panicked(e.p, r), &d.own)
-	}
+		e.failed(panicked(e.p, r), &d.own)
+	} // else a Goexit in a hook of a build that was ended, which has been seen to
 	if r != nil {
 		return
 	}
+	// Nobody goes on with this walk.
 	if d.by != nil {
 		d.part(d.by)
 	}
+	if d.held {
+		d.aim.release()
+	}
+	d.aim.Want()
 	if d.over != nil {
-		d.aim.Want() // nobody goes on with this walk
+		c.turn.own.take(&d.own)
 		d.handed = true
 		d.over()
 		return
 	}
 	c.yield(d.by, &d.own)
+}
+
+// failed commits a synchronous build that ended with fail: a kept panic, or the error of a
+// kind that can fail.
+func (e *element) failed(fail *PanicError, a *after) {
+	if e.future != nil {
+		e.future.keep(e, fail.asError())
+		e.commit(true, nil, a)
+		return
+	}
+	e.commit(false, fail, a)
+}
+
+// release undoes the hold that a walk has on its aim.
+func (e *element) release() {
+	if e.walkers--; e.walkers == 0 {
+		if e.unused() {
+			e.noteUsage()
+		}
+		e.leave()
+	}
 }
 
 // begin starts a synchronous build of e. The lock is held.
@@ -306,15 +350,23 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		e.selfEnds = 0
 		e.publish(changed, fail, a)
 	case e.gen.Load() != 0:
+		t.graph.Discard(&e.Node)
 		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
 		e.again()
-	default:
+	case e.selfEnds >= maxRuns:
+		e.selfEnds = 0
 		e.detach(e.rare.over, a)
-		if e.selfEnds >= maxRuns {
-			e.selfEnds = 0
-			t.graph.Stopped(&e.Node)
-			e.publish(false, panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns)), a)
+		t.graph.Stopped(&e.Node)
+		fail := panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns))
+		if e.future != nil {
+			e.future.keep(e, fail.asError())
+			e.publish(true, nil, a)
+		} else {
+			e.publish(false, fail, a)
 		}
+	default:
+		t.graph.Discard(&e.Node)
+		e.detach(e.rare.over, a)
 	}
 	e.woken()
 	e.leave()
@@ -346,69 +398,6 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 	if !e.Active() && e.Has(graph.Usage) {
 		e.NodeEvent(graph.Idle) // read, and nobody listens (rule L4)
 	}
-}
-
-// launch starts an asynchronous build of e. The lock is held.
-func (e *element) launch(a *after) {
-	c := e.c
-	t := c.tree
-	t.gen++
-	e.because()
-	r := e.more()
-	r.built = c.now()
-	t.graph.Begin(&e.Node, t.gen, true)
-	e.gen.Store(t.gen)
-	e.newest = t.gen
-	e.life = nil
-	l := e.lived()
-	l.cancelled = false
-	l.context = c.newContext(Ref{e, t.gen})
-	changed := e.future.loading(e, e.reason == ReasonReload)
-	e.Node.Publish(changed, false, false)
-	e.Show()
-	e.timed()
-	s := start{e, t.gen, l.context.Context, e.chased()}
-	c.busy++
-	if r.flights == 0 || e.p.settings().overlap {
-		r.flights++
-		a.starts = append(a.starts, s)
-	} else { // the old function has not returned: the new one waits for it (rule C5)
-		e.forgetNext()
-		r.next = &s
-	}
-	if !e.Active() && e.Has(graph.Usage) {
-		e.NodeEvent(graph.Idle)
-	}
-}
-
-// forgetNext drops a build whose function was waiting for another to return.
-func (e *element) forgetNext() {
-	if r := e.rare; r != nil && r.next != nil {
-		r.next = nil
-		e.c.rest()
-	}
-}
-
-// returned notes that the function of build gen has returned.
-func (e *element) returned(gen uint64, a *after) {
-	t := e.c.tree
-	t.mu.Lock()
-	e.c.rest()
-	r := e.rare
-	r.flights--
-	if e.gen.Load() == gen {
-		e.untimed()
-		r.lasted = e.c.now() - r.built
-	}
-	if s := r.next; s != nil && e.gen.Load() != s.gen {
-		e.forgetNext()
-	} else if s != nil && r.flights == 0 {
-		r.next = nil
-		r.flights++
-		a.starts = append(a.starts, *s)
-	}
-	e.leave()
-	t.unlock(a)
 }
 
 // waitFor waits until the build of e, or the hooks of its last one, are done.

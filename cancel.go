@@ -292,7 +292,7 @@ func (es *endings) step(a *after) {
 	}
 }
 
-// runDisposeHook is a frame to be found on the stack: see [element.insideDispose].
+// runDisposeHook is a frame to be found on the stack: see [disposing].
 //
 //go:noinline
 func runDisposeHook(e *element, h *hook) {
@@ -342,10 +342,12 @@ func cancelBuild(c *Container, p *base, cause error) {
 	c.done(&a)
 }
 
-// timedOut ends build gen because of its Timeout.
-func (e *element) timedOut(gen uint64, a *after) {
-	e.rare.timeout = nil
-	if e.gen.Load() == gen {
+// timedOut ends the build that x is the Timeout of.
+func (e *element) timedOut(x *timer, a *after) {
+	if e.rare.timeout == x {
+		e.rare.timeout = nil
+	}
+	if e.gen.Load() == x.gen {
 		e.stopped(context.DeadlineExceeded, false, a)
 	}
 }
@@ -373,8 +375,8 @@ func (e *element) publishStop(why error, keep bool, a *after) {
 	g := &e.c.tree.graph
 	e.c.tree.writes++
 	g.Stopped(&e.Node)
-	g.Change(&e.Node, true)
-	e.future.stop(e, why, keep)
+	g.Change(&e.Node, e.future.stop(e, why, keep))
+	e.host.release()
 	e.settled(why)
 	e.c.tree.endStale(a)
 	e.Show()

@@ -256,8 +256,11 @@ func TestG4ABurstOfOthersIsDeliveredAfterTheHandover(t *testing.T) {
 		c := newContainer(t)
 		base := runtime.NumGoroutine()
 		var states []*weir.StateProvider[int]
-		delivered := 0
-		for range 3000 {
+		delivered, burst := 0, 3000
+		if allocUnderRace {
+			burst = 300 // the invariant checker looks at all of them after each turn
+		}
+		for range burst {
 			n := listenState(0)
 			weir.Listen(c, n, func(_, _ int) { delivered++ })
 			states = append(states, n)
@@ -270,7 +273,7 @@ func TestG4ABurstOfOthersIsDeliveredAfterTheHandover(t *testing.T) {
 		})
 		stop.release(t)
 		flush(t, c)
-		require.Equal(t, 3000, delivered)
+		require.Equal(t, burst, delivered)
 		goroutinesBack(t, base)
 	})
 }

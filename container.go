@@ -379,6 +379,9 @@ func (c *Container) Close() {
 		}
 	}
 	c.queue.Clear()
+	for _, x := range c.timers {
+		x.i = -1 // out of the heap, for builds that return later
+	}
 	c.usage, c.dying, c.timers = nil, nil, nil
 	c.turn.changed, c.turn.used = 0, 0
 	if c.alarm != nil {

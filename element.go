@@ -99,7 +99,7 @@ type cell[S any] struct {
 func (x *cell[S]) compute(ref Ref) bool {
 	x.next = nil
 	v := x.from.build(ref)
-	if old := x.val.Load(); old != nil && !x.from.changed(old, &v) {
+	if old := x.val.Load(); old != nil && !x.from.differs(old, &v) {
 		return false
 	}
 	x.next = &v
@@ -145,9 +145,6 @@ func (e *element) more() *rare {
 	}
 	return e.rare
 }
-
-// shown lets readers without the lock in again.
-func (e *element) shown() { e.Show() }
 
 // live reports whether gen is the build that is not over.
 func (e *element) live(gen uint64) bool {

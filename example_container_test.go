@@ -309,6 +309,31 @@ func ExampleProvider_OverrideWith() {
 	// Output: http://localhost/eu
 }
 
+// A test of the error page needs no broken server.
+func ExampleFutureProvider_OverrideWithValue() {
+	user := weir.NewFutureProvider(func(context.Context, weir.Ref) (string, error) { return "Ada", nil })
+	page := weir.NewProvider(func(ref weir.Ref) string {
+		return weir.When(weir.Watch(ref, user),
+			func(name string) string { return "Hello, " + name },
+			func(err error) string { return "Sorry: " + err.Error() },
+			func() string { return "..." })
+	})
+	c := weir.NewContainer(user.OverrideWithValue(weir.Failed[string](errors.New("404"))))
+	defer c.Close()
+	fmt.Println(weir.Read(c, page))
+	// Output: Sorry: 404
+}
+
+func ExampleWithOverrides() {
+	clock := weir.NewProvider(func(weir.Ref) string { return "now" })
+	host := weir.NewProvider(func(weir.Ref) string { return "example.org" })
+	fakes := []weir.Override{clock.OverrideWithValue("noon"), host.OverrideWithValue("localhost")}
+	c := weir.NewContainer(weir.WithOverrides(fakes...))
+	defer c.Close()
+	fmt.Println(weir.Read(c, clock), weir.Read(c, host))
+	// Output: noon localhost
+}
+
 func ExampleFutureProvider_OverrideWithData() {
 	user := weir.NewFutureProvider(func(context.Context, weir.Ref) (string, error) { return "", errors.New("no network in tests") })
 	c := weir.NewContainer(user.OverrideWithData("Ada"))
@@ -350,6 +375,23 @@ func ExampleCycleError() {
 	}()
 	weir.Read(c, chicken)
 	// Output: true [chicken egg chicken]
+}
+
+// Misuse panics where it happens, and says what to do instead.
+func ExampleUsageError() {
+	poll := weir.NewProvider(func(ref weir.Ref) int {
+		ref.OnCancel(func() {}) // it is not AutoDispose: nothing is ever paused
+		return 0
+	})
+	c := weir.NewContainer()
+	defer c.Close()
+	defer func() {
+		var usage *weir.UsageError
+		err, _ := recover().(error)
+		fmt.Println(errors.As(err, &usage))
+	}()
+	weir.Read(c, poll)
+	// Output: true
 }
 
 func ExamplePanicError() {

@@ -164,6 +164,21 @@ func ExampleRef_InvalidateSelf() {
 	// token 2
 }
 
+// Whoever logs out makes everything stale that was fetched for the user.
+func ExampleRef_Invalidate() {
+	inbox := weir.NewProvider(func(weir.Ref) string { fmt.Println("fetch the inbox"); return "mail" })
+	logout := weir.NewProvider(func(ref weir.Ref) func() {
+		return func() { ref.Invalidate(inbox) }
+	})
+	c := weir.NewContainer()
+	defer c.Close()
+	weir.Listen(c, inbox, nil)
+	weir.Read(c, logout)()
+	// Output:
+	// fetch the inbox
+	// fetch the inbox
+}
+
 func ExampleRef_Mounted() {
 	var r weir.Ref
 	score := weir.NewProvider(func(ref weir.Ref) int { r = ref; return 0 })

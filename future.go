@@ -124,14 +124,16 @@ type futureKinds interface {
 	// mayProgress reports whether progress would be news; progress publishes it.
 	mayProgress(e *element, fraction float64) bool
 	progress(e *element, fraction float64)
-	// stop publishes the state of a build that was cancelled (keep: data from before
-	// outweighs the cause) or timed out; it reports whether the result is a different one.
+	// stop keeps back, for release, the state of a build that was cancelled (keep: data from
+	// before outweighs the cause) or timed out; it reports whether the result is a different one.
 	stop(e *element, err error, keep bool) (settled bool)
 	// run runs the build function of build gen, publishes its result, and returns when
 	// both are done.
 	run(e *element, gen uint64, ctx context.Context)
 	// fail publishes err as the result of build gen, which is not run.
 	fail(e *element, gen uint64, err error)
+	// keep has err be the outcome of the synchronous build that is about to be committed.
+	keep(e *element, err error)
 	// failed is the snapshot of a first value that cannot be had.
 	failed(err error) any
 }
@@ -173,7 +175,7 @@ func (p *FutureProvider[T]) stop(e *element, err error, keep bool) (settled bool
 		next.err = err
 		settled = true
 	}
-	e.host.(*cell[AsyncValue[T]]).publish(&next)
+	e.host.(*cell[AsyncValue[T]]).next = &next
 	return settled
 }
 
@@ -191,6 +193,12 @@ func (p *FutureProvider[T]) run(e *element, gen uint64, ctx context.Context) {
 	done = true
 }
 
+func (p *FutureProvider[T]) keep(e *element, err error) {
+	var zero T
+	next := p.last(e).settled().result(zero, err)
+	e.host.(*cell[AsyncValue[T]]).next = &next
+}
+
 func (p *FutureProvider[T]) fail(e *element, gen uint64, err error) {
 	var zero T
 	p.land(e, gen, zero, err)
@@ -198,14 +206,33 @@ func (p *FutureProvider[T]) fail(e *element, gen uint64, err error) {
 
 // land publishes the result of build gen, unless that is over (rule C4).
 func (p *FutureProvider[T]) land(e *element, gen uint64, v T, err error) {
-	x := e.host.(*cell[AsyncValue[T]])
 	var a after
-	t := e.c.tree
 	e.returned(gen, &a)
-	for {
-		if e.gen.Load() != gen {
-			return
+	compared := false
+	defer func() {
+		if !compared { // the equality function ended this goroutine: the result is a different one
+			go p.publish(e, gen, v, err, func(a, b T) bool { return false }, &after{})
 		}
+	}()
+	p.publish(e, gen, v, err, func(x, y T) bool { return p.guarded(e, x, y, &a) }, &a)
+	compared = true
+	a.rethrow()
+}
+
+// guarded compares data, with a panic of the user's function reported and taken for a difference.
+func (p *FutureProvider[T]) guarded(e *element, x, y T, a *after) (same bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.c.report(panicked(e.p, r), a)
+		}
+	}()
+	return p.same(x, y)
+}
+
+func (p *FutureProvider[T]) publish(e *element, gen uint64, v T, err error, same func(a, b T) bool, a *after) {
+	x := e.host.(*cell[AsyncValue[T]])
+	t := e.c.tree
+	for e.gen.Load() == gen {
 		prev := x.val.Load()
 		quiet := err != nil && errors.Is(err, ErrLoading) && !errors.As(err, new(*PanicError))
 		var next *AsyncValue[T]
@@ -214,25 +241,25 @@ func (p *FutureProvider[T]) land(e *element, gen uint64, v T, err error) {
 			n := prev.result(v, err)
 			next = &n
 			// The last settled result is what stands beside the loading.
-			settled = err != nil || prev.err != nil || !prev.has || !p.same(prev.value, v)
+			settled = err != nil || prev.err != nil || !prev.has || !same(prev.value, v)
 		}
 		t.mu.Lock()
-		t.verify(e, gen, &a) // a result of things that were never together is nobody's (rule P3)
-		if e.gen.Load() == gen && x.val.Load() != prev {
-			t.unlock(&a) // progress came in between
+		// A result of things that were never together is nobody's (rule P3).
+		if _, stop := t.verify(e, gen, a); stop == nil && e.gen.Load() == gen && x.val.Load() != prev {
+			t.unlock(a) // progress came in between
 			continue
 		}
-		if e.gen.Load() == gen && prev != nil {
+		if e.gen.Load() == gen && prev != nil && x.val.Load() == prev {
 			t.graph.Land(&e.Node)
 			if !quiet {
 				t.graph.Change(&e.Node, settled)
 				x.publish(next)
 				e.settled(nil)
-				t.endStale(&a)
+				t.endStale(a)
 			}
-			e.shown()
+			e.Show()
 		}
-		e.c.done(&a)
+		e.c.settle(a)
 		return
 	}
 }

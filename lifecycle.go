@@ -284,6 +284,7 @@ func (e *element) dispose(a *after) {
 		r.touched.Store(0)
 		e.c.unschedule(e)
 	}
+	e.untimed()
 	e.forgetNext()
 	e.settled(nil)
 	if e.Has(graph.Weak) {

@@ -80,10 +80,22 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		c.done(&a)
 		return x
 	}
-	raw, fail, stop := x.arrive(b, at, &a)
+	by := at.ref.builder()
+	there := false
+	defer func() {
+		if !there { // a build or fn ended this goroutine: nobody has x to close it
+			c.tree.mu.Lock()
+			x.disown()
+			x.detach()
+			c.yield(by, &a)
+		}
+	}()
+	raw, fail, stop := x.arrive(b, at, by, &a)
 	if stop != nil {
+		there = true
+		x.disown()
 		x.detach()
-		c.yield(at.by, &a)
+		c.yield(by, &a)
 		if !isClosed(stop) {
 			panic(stop)
 		}
@@ -94,33 +106,35 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 			x.failed = fail
 		}
 		x.state.And(^subArriving)
-		c.yield(at.by, &a)
+		there = true
+		c.yield(by, &a)
 		a.rethrow()
 		return x
 	}
 	c.tree.unlock(&a)
 	x.first(raw, fail, l.fire, &a)
+	there = true
 	c.tree.mu.Lock()
-	c.yield(at.by, &a)
+	c.yield(by, &a)
 	a.rethrow()
 	return x
 }
 
 // arrive attaches s and brings its element up to date. The lock is held.
-func (s *sub) arrive(p *base, at place, a *after) (raw any, fail *PanicError, stop error) {
+func (s *sub) arrive(p *base, at place, by *element, a *after) (raw any, fail *PanicError, stop error) {
 	c := at.c
 	s.e = c.element(p)
 	if s.weak {
 		s.attach()
 		return s.e.host.raw(), nil, nil
 	}
-	told := s.e.Phase() == graph.Built && s.e.Has(graph.Joins)
+	gen := s.e.gen.Load()
 	s.attach()
-	e, stop := c.freshElement(p, at.by, a)
+	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
 		return nil, nil, stop
 	}
-	if !told && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
+	if e.gen.Load() != gen && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
 		e.NodeEvent(graph.Added)
 	}
 	return e.host.raw(), e.fail, nil

@@ -87,6 +87,10 @@ func runModel(t *testing.T, data []byte, plant string) (trace []string, err erro
 		return nil, nil
 	}
 	r := &modelRun{}
+	watchdog := time.AfterFunc(time.Minute, func() { // in real time: a bubble that spins has no other
+		panic(fmt.Sprintf("the run of []byte(%q) hangs after %v\n%s", data, r.trace, stacks()))
+	})
+	defer watchdog.Stop()
 	defer func() {
 		if p := recover(); p != nil { // synctest panics here when goroutines are left over
 			trace, err = r.trace, fmt.Errorf("the bubble: %v\n%s", p, stacks())

@@ -64,6 +64,14 @@ func chainFlat(t *testing.T, c *weir.Container, what string, fn func()) {
 	}
 }
 
+// chainSize is for what takes long under the race detector; a megabyte is still less than a frame for each element then.
+func chainSize() int {
+	if allocUnderRace {
+		return 20_000
+	}
+	return 100_000
+}
+
 func chainSizes() []int {
 	if allocUnderRace || testing.Short() {
 		return []int{100_000}
@@ -106,7 +114,7 @@ func TestP10AChainWhoseLinksAllWatchTheStateToo(t *testing.T) {
 		t.Run(fmt.Sprint("state first ", stateFirst), func(t *testing.T) {
 			guard(t, func(t *testing.T) {
 				c := newContainer(t)
-				const size = 100_000
+				size := chainSize()
 				n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
 				ch := chain{n: n}
 				var below weir.Source[int] = n
@@ -141,7 +149,7 @@ func TestP10AChainIsVerifiedWithoutADeepStack(t *testing.T) {
 		c := newContainer(t)
 		n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
 		parity := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) % 2 })
-		const size = 100_000
+		size := chainSize()
 		builds := 0
 		ch := chain{n, chainOver(parity, size, func() { builds++ })}
 		ch.warm(c)
@@ -158,7 +166,7 @@ func TestP10AChainGoesToStandbyAndIsDisposedWithoutADeepStack(t *testing.T) {
 	// Planted bugs: standby climbs by recursion; disposal follows the watches by recursion. Dependents go first.
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
-		const size = 100_000
+		size := chainSize()
 		for _, how := range []string{"Close", "DisposeUnused"} {
 			delay := weir.DisposeDelay(0)
 			if how == "DisposeUnused" {

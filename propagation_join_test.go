@@ -197,21 +197,58 @@ func TestP3AnAsyncResultOutdatedAfterItsLastWatchIsDropped(t *testing.T) {
 	})
 }
 
+func TestP3AnAsyncBuildNeverReturnsAMix(t *testing.T) {
+	// An async build watches one derived value, then, after a change of what both are made of, the other. If the first one really differs
+	// the build is over and the next one's result is the only one told; if the change was swallowed it goes on and returns what it has.
+	for divisor, builds := range map[int]int{1: 2, 10: 1} {
+		t.Run(fmt.Sprint("divided by ", divisor), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				n := weir.NewStateProvider(func(weir.Ref) int { return 1 })
+				left := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) / divisor })
+				right := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) })
+				goOn := make(chan struct{})
+				built := 0
+				p := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (joinPair, error) {
+					built++
+					l := weir.Watch(ref, left)
+					<-goOn
+					return joinPair{l, weir.Watch(ref, right)}, nil
+				})
+				var told []joinPair
+				weir.Listen(c, p, func(_, next weir.AsyncValue[joinPair]) {
+					if v, ok := next.Value(); ok {
+						told = append(told, v)
+					}
+				})
+				settle()
+				n.Set(c, 2)
+				settle()
+				close(goOn)
+				settle()
+				require.Equal(t, []joinPair{{2 / divisor, 2}}, told)
+				require.Equal(t, builds, built)
+			})
+		})
+	}
+}
+
 // joinGraph is two states that are always written together, and a join that watches them, directly or through derived values.
 type joinGraph struct {
-	x, y *weir.StateProvider[int]
-	join *weir.Provider[joinPair]
+	x, y        *weir.StateProvider[int]
+	left, right weir.Source[int] // what the join watches
+	join        *weir.Provider[joinPair]
 }
 
 func newJoinGraph(derived bool) joinGraph {
 	g := joinGraph{x: weir.NewStateProvider(func(weir.Ref) int { return 0 }), y: weir.NewStateProvider(func(weir.Ref) int { return 0 })}
-	var left, right weir.Source[int] = g.x, g.y
+	g.left, g.right = g.x, g.y
 	if derived {
-		left = weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, g.x) })
+		g.left = weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, g.x) })
 		below := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, g.y) })
-		right = weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, below) })
+		g.right = weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, below) })
 	}
-	g.join = weir.NewProvider(func(ref weir.Ref) joinPair { return joinPair{weir.Watch(ref, left), weir.Watch(ref, right)} })
+	g.join = weir.NewProvider(func(ref weir.Ref) joinPair { return joinPair{weir.Watch(ref, g.left), weir.Watch(ref, g.right)} })
 	return g
 }
 
@@ -230,6 +267,11 @@ func TestP3NeverTornAcrossGoroutines(t *testing.T) {
 						}
 					}
 					above := weir.NewProvider(func(ref weir.Ref) joinPair { return weir.Watch(ref, g.join) })
+					future := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (joinPair, error) {
+						x := weir.Watch(ref, g.left)
+						runtime.Gosched()
+						return joinPair{x, weir.Watch(ref, g.right)}, nil
+					})
 					if listened {
 						weir.Listen(c, g.join, func(prev, next joinPair) { check("a listener", prev); check("a listener", next) })
 						weir.Listen(c, above, func(_, next joinPair) { check("a listener above", next) })
@@ -256,6 +298,15 @@ func TestP3NeverTornAcrossGoroutines(t *testing.T) {
 							}
 						})
 					}
+					readers.Go(func() {
+						for !over.Load() {
+							p, err := weir.Resolve(t.Context(), c, future)
+							if err != nil {
+								t.Error(err)
+							}
+							check("a Resolve", p)
+						}
+					})
 					writers.Wait()
 					over.Store(true)
 					readers.Wait()

@@ -29,8 +29,7 @@ func (Ref) scope() {}
 // place is a Scope taken apart.
 type place struct {
 	c   *Container
-	ref Ref      // if it is one
-	by  *element // the build that waits when this call does
+	ref Ref // if it is one
 	tx  *Tx
 }
 
@@ -43,7 +42,7 @@ func scopeOf(s Scope, p *base, op string) place {
 		misuse(p, "%s with a nil or zero *Container: make one with NewContainer", op)
 	case Ref:
 		s.validFor(p, op)
-		return place{c: s.e.c, ref: s, by: s.builder()}
+		return place{c: s.e.c, ref: s}
 	case *Tx:
 		if s != nil && s.c != nil {
 			s.usable(p, op)
@@ -83,8 +82,14 @@ func (r Ref) validFor(p *base, op string) {
 	}
 }
 
-// builder returns the element whose build the ref is of, if that may still be running.
-func (r Ref) builder() *element { return r.e }
+// builder returns the element whose build waits when a call through r does: none if r is
+// over or its build is done. The lock is held.
+func (r Ref) builder() *element {
+	if r.e != nil && r.e.live(r.gen) && (r.e.Phase() == graph.Building || r.e.Has(graph.InFlight)) {
+		return r.e
+	}
+	return nil
+}
 
 // expected is the quick way of Watch: it returns the dependency if it is the one that the
 // last build watched at this place, or one just watched, and may be read; at is the epoch
@@ -134,7 +139,14 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 		if stop = t.cycle(e, src); stop != nil {
 			return c.stopped(p, stop, e, &a)
 		}
-		if !e.live(r.gen) || !t.fit(e, src, r.gen, &a) {
+		if !e.live(r.gen) {
+			continue
+		}
+		ok, stop := t.fit(e, src, r.gen, &a)
+		if stop != nil {
+			return c.stopped(p, stop, e, &a)
+		}
+		if !ok {
 			continue
 		}
 		raw, fail := src.host.raw(), src.fail
@@ -148,7 +160,7 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 		return raw
 	}
 	t.unlock(&a)
-	return place{c: c, ref: r, by: e}.readSlow(p) // the ref is over: Watch is Read
+	return place{c: c, ref: r}.readSlow(p) // the ref is over: Watch is Read
 }
 
 // edgeFilter is the untyped part of a selection on an edge.

@@ -60,11 +60,23 @@ func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 	var a after
 	c := at.c
 	t := c.tree
+	written := false
+	defer func() {
+		if !written { // the user's function panicked: the turn that the build of a cold state owes
+			t.mu.Lock()
+			c.settle(&a)
+		}
+	}()
 	for {
 		if at.over() || c.closing.Load() {
+			written = true
 			return p.discard(c, f, next)
 		}
 		e, raw := c.current(b, at, &a)
+		if e == nil { // closed meanwhile
+			written = true
+			return p.discard(c, f, next)
+		}
 		x := e.host.(*cell[T])
 		old := raw.(*T)
 		v := next
@@ -72,9 +84,10 @@ func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 			fresh := f(*old)
 			v = &fresh
 		}
-		if !x.from.changed(old, v) {
+		if !x.from.differs(old, v) {
 			e.touch()
 			t.mu.Lock()
+			written = true
 			c.done(&a)
 			return *old
 		}
@@ -88,6 +101,7 @@ func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 		x.publish(v)
 		e.touched()
 		t.endStale(&a)
+		written = true
 		c.done(&a)
 		return *v
 	}
@@ -106,6 +120,3 @@ func (p *StateProvider[T]) discard(c *Container, f func(T) T, next *T) T {
 	}
 	return f(last)
 }
-
-// changed reports whether v is a different value from old.
-func (p *provider[S]) changed(old, v *S) bool { return p.equal == nil || !p.equal(*old, *v) }

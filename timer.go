@@ -121,7 +121,7 @@ func (c *Container) rang() {
 			t.e.rare.timer = nil
 			t.e.consider()
 		case timeoutTimer:
-			t.e.timedOut(t.gen, &a)
+			t.e.timedOut(t, &a)
 		}
 	}
 	c.arm()

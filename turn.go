@@ -45,6 +45,7 @@ type turn struct {
 	fail    *PanicError     // what they are called with, if not with a value
 	hooks   []*hook         // being run
 	of      *element        // whose
+	gen     uint64          // the build that they are of
 	sub     *sub            // being called now
 	hook    *hook           // being run now
 	suspect *sub            // a listener that may be the cause of its own calls
@@ -118,8 +119,14 @@ func (c *Container) runTurn(a *after) {
 func (c *Container) handOver(a *after) {
 	c.turn.sweeps, c.turn.made = 0, 0
 	c.turn.drive = nil // the one that dies keeps its own
-	a.take(&c.turn.own)
-	c.tree.unlock(a)
+	raise := a.raise
+	a.raise = nil
+	c.turn.own.take(a) // for the new one too: a hook of it may end this goroutine
+	a.raise = raise
+	if a.raise == nil {
+		a.raise, c.turn.own.raise = c.turn.own.raise, nil
+	}
+	c.tree.mu.Unlock()
 	go func() {
 		var a after
 		c.tree.mu.Lock()
@@ -248,13 +255,17 @@ func (c *Container) tell() {
 		c.usage = nil
 	}
 	e.inUsage = false
-	c.turn.of, c.turn.hooks = e, e.told()
+	c.turn.of, c.turn.gen, c.turn.hooks = e, e.gen.Load(), e.told()
 }
 
 // update brings up to date what is stale and wanted now; what becomes stale meanwhile is
 // for the next time, so that listeners are heard however fast others write.
 func (c *Container) update() {
-	for k := c.queue.Stale(); k > 0 && !c.closed; k-- {
+	if c.closed {
+		c.queue.Clear() // what builds that ended late have queued
+		return
+	}
+	for k := c.queue.Stale(); k > 0; k-- {
 		n := c.queue.NextStale()
 		if n == nil {
 			return
@@ -358,8 +369,8 @@ func (c *Container) runHooks(a *after) {
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
 		t.hooks = t.hooks[1:]
-		if h.removed.Load() {
-			continue
+		if h.removed.Load() || t.of.gen.Load() != t.gen {
+			continue // taken back, or its build is over by now
 		}
 		t.made++
 		t.hook = h
@@ -445,8 +456,13 @@ const (
 // stackHas reports whether the calling goroutine is inside one of the named functions of
 // this package. It is asked only where the alternative is a deadlock or an endless loop.
 func stackHas(names ...string) bool {
-	var pcs [256]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	pcs := make([]uintptr, 256)
+	n := runtime.Callers(2, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 4*len(pcs))
+		n = runtime.Callers(2, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		f, more := frames.Next()
 		for _, name := range names {

@@ -88,13 +88,14 @@ func (at place) readSlow(p *base) any {
 	}
 	var a after
 	c.tree.mu.Lock()
-	e, stop := c.freshElement(p, at.by, &a)
+	by := at.ref.builder()
+	e, stop := c.freshElement(p, by, &a)
 	if stop != nil {
-		return c.stopped(p, stop, at.by, &a)
+		return c.stopped(p, stop, by, &a)
 	}
 	raw, fail := e.host.raw(), e.fail
 	e.touched()
-	c.yield(at.by, &a)
+	c.yield(by, &a)
 	a.rethrow()
 	if fail != nil {
 		panic(fail)
@@ -126,14 +127,17 @@ func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
 // current returns p's element, up to date, and its snapshot, for a write.
 func (c *Container) current(p *base, at place, a *after) (*element, any) {
 	c.tree.mu.Lock()
-	e, stop := c.freshElement(p, at.by, a)
+	by := at.ref.builder()
+	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
-		return nil, c.stopped(p, stop, at.by, a)
+		return nil, c.stopped(p, stop, by, a)
 	}
 	raw, fail := e.host.raw(), e.fail
-	c.tree.unlock(a)
 	if fail != nil {
+		c.yield(by, a)
 		panic(fail)
 	}
+	// No turn yet: an element that nobody uses is to be written, not to be gone.
+	c.tree.unlock(a)
 	return e, raw
 }

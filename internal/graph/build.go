@@ -246,13 +246,16 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	n.phase = Built
 	if !ok {
 		n.flags = n.flags&^(Over|Mixed|Pending) | Dirty
-		n.at = 0 // there is no moment for which it holds
 	} else if n.flags&Stale != 0 || n.at != g.epoch.Load() {
 		g.judge(n)
 	}
 	n.Want()
 	return ok
 }
+
+// Discard notes that the build that Commit did not let through leaves no value: there is
+// no moment for which n holds.
+func (g *Graph) Discard(n *Node) { n.at = 0 }
 
 // Stopped makes n, whose build was cut short on purpose, as stale as its dependencies say.
 func (g *Graph) Stopped(n *Node) { g.judge(n) }

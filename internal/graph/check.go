@@ -40,6 +40,7 @@ func (n *Node) Check(listeners, active int) (errs []error) {
 			active++
 		}
 	}
+	active += int(n.waiters)
 	if int(n.subs) != listeners {
 		fail("%d listeners, counted %d", n.subs, listeners)
 	}

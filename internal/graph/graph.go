@@ -169,6 +169,13 @@ func (g *Graph) RemoveListener(n *Node, paused bool) {
 	g.unused(n)
 }
 
+// Wait adds d to the builds that wait for a result of n: each counts as active, and wants n
+// to be brought up to date.
+func (g *Graph) Wait(n *Node, d int32) {
+	n.waiters += d
+	g.Use(n, d)
+}
+
 // unused tells the host when nobody is left, paused or not.
 func (g *Graph) unused(n *Node) {
 	if n.subs == 0 && len(n.outs) == 0 && n.flags&Usage != 0 {

@@ -142,7 +142,7 @@ func TestCutoffSparesDependents(t *testing.T) { // P1
 	w.listen(y)
 	w.q.Clear()
 	w.record()
-	was := p.ChangedAt()
+	was := p.changedAt
 
 	w.set(s, 5)
 	require.True(t, y.Queued(), "somebody listens: a turn has to look")
@@ -150,7 +150,7 @@ func TestCutoffSparesDependents(t *testing.T) { // P1
 	built, _ := w.record()
 	require.Equal(t, []string{"p"}, built)
 	require.True(t, x.Fresh() && y.Fresh())
-	require.Equal(t, was, p.ChangedAt())
+	require.Equal(t, was, p.changedAt)
 	require.Equal(t, w.g.Epoch(), y.At(), "what was verified holds now")
 	require.NotZero(t, y.Word.Load()&Readable, "readers without the lock are let in again")
 	require.Nil(t, w.q.NextChanged(), "nobody is told")
@@ -300,6 +300,23 @@ func TestWalkPathAndReset(t *testing.T) {
 	}
 }
 
+func TestWalkAgainKeepsWhatWasAskedFor(t *testing.T) { // P4: who waited since before a write may have what was current then
+	w := newWorld(t)
+	s := w.state("s", 1)
+	x := w.sum("x", s)
+	w.fresh(s)
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	w.fresh(x)
+	w.set(s, 2)
+	walk.Again(&x.Node)
+	need, _ := w.g.Step(&walk)
+	require.Equal(t, Done, need)
+	walk.Start(&w.g, &x.Node)
+	need, _ = w.g.Step(&walk)
+	require.Equal(t, Build, need)
+}
+
 // ---- counts
 
 func TestCountsClimbNearestFirst(t *testing.T) { // L1, L2
@@ -401,103 +418,3 @@ func TestUseLaterJoinsTheClimb(t *testing.T) {
 type hostFunc func(Event)
 
 func (f hostFunc) NodeEvent(ev Event) { f(ev) }
-
-// ---- the lists of a turn, and what readers without the lock may do
-
-func TestQueueListsOnce(t *testing.T) {
-	w := newWorld(t)
-	s := w.state("s", 1)
-	x, y := w.sum("x", s), w.sum("y", s)
-	w.fresh(x)
-	w.fresh(y)
-	w.set(s, 2)
-	require.False(t, w.q.Work(), "nobody listens (P4)")
-	w.listen(x)
-	w.listen(y)
-	require.True(t, w.q.News() && w.q.Work())
-	x.Want()
-	require.Equal(t, 2, w.q.Stale(), "each once")
-	require.Same(t, &x.Node, w.q.NextStale(), "first in, first out")
-	require.False(t, w.q.News())
-	require.False(t, x.Queued())
-	w.fresh(x)
-	x.Deliver()
-	require.Equal(t, 1, w.q.Changed())
-	w.q.Clear()
-	require.False(t, w.q.Work())
-	require.False(t, y.Queued())
-
-	w.leave(x)
-	x.Deliver()
-	require.Zero(t, w.q.Changed(), "nobody to hear it")
-	x.Set(Weak)
-	x.Deliver()
-	require.Same(t, &x.Node, w.q.NextChanged(), "a weak listener counts for nothing, but hears (L8)")
-}
-
-func TestWantedNeedsSomebodyWhoWaits(t *testing.T) {
-	w := newWorld(t)
-	s := w.state("s", 1)
-	x := w.sum("x", s)
-	y := w.sum("y", x)
-	w.fresh(y)
-	w.listen(y)
-	require.True(t, y.Wanted())
-	require.False(t, x.Wanted(), "active for y alone: y will ask")
-	x.Waiting(1)
-	require.True(t, x.Wanted(), "an Await waits for it")
-	x.Waiting(-1)
-	w.g.Use(&y.Node, -1)
-	require.False(t, y.Wanted(), "paused")
-	w.g.Use(&y.Node, 1)
-	w.launch(x)
-	require.True(t, x.Wanted(), "its own build may be over")
-}
-
-func TestWordSaysWhatAReaderMayDo(t *testing.T) {
-	w := newWorld(t)
-	x := w.derived("x", Auto|Usage, func(*run) int { return 1 })
-	w.fresh(x)
-	require.Equal(t, Readable|Touch, x.Word.Load(), "a read on standby must be noted (L4)")
-	w.listen(x)
-	require.Equal(t, Readable, x.Word.Load())
-	w.leave(x)
-	require.Equal(t, Readable|Touch, x.Word.Load())
-	x.Hide()
-	w.listen(x)
-	require.Zero(t, x.Word.Load(), "counting lets nobody in who was kept away")
-	x.Publish(true, true, true)
-	x.Show()
-	require.Zero(t, x.Word.Load(), "a kept panic is raised, not read (E1)")
-	x.Publish(true, true, false)
-	x.Show()
-	require.Equal(t, Readable, x.Word.Load())
-}
-
-func TestFifoReusesItsMemory(t *testing.T) {
-	var f fifo[*int]
-	require.Nil(t, f.pop())
-	for range 100 {
-		for i := range 8 {
-			f.push(&i)
-		}
-		for i := range 8 {
-			require.Equal(t, i, *f.pop())
-		}
-	}
-	require.Zero(t, f.len())
-	require.LessOrEqual(t, cap(f.items), 8, "run empty, it begins at the front")
-	for _, p := range f.items[:cap(f.items)] {
-		require.Nil(t, p, "what was taken is not kept")
-	}
-	f.push(new(int)) // now it never runs empty
-	for range 100_000 {
-		f.push(new(int))
-		f.pop()
-	}
-	require.Equal(t, 1, f.len())
-	require.Less(t, cap(f.items), 8192, "a list that never runs empty must not grow for ever")
-	for _, p := range f.items[:f.head] {
-		require.Nil(t, p)
-	}
-}

@@ -166,9 +166,6 @@ func (n *Node) ActiveUsers() int { return int(n.active) }
 // synchronous build it is guarded by the token.
 func (n *Node) At() uint64 { return n.at }
 
-// ChangedAt is the epoch since which the value is what it is.
-func (n *Node) ChangedAt() uint64 { return n.changedAt }
-
 // Deps calls yield for each dependency of the latest build, in recorded order.
 func (n *Node) Deps(yield func(*Node) bool) {
 	for i := range n.deps {
@@ -304,9 +301,6 @@ func (n *Node) Want() {
 func (n *Node) Wanted() bool {
 	return n.active > 0 && (n.subs > 0 || n.waiters > 0) || n.flags&InFlight != 0
 }
-
-// Waiting adds d to the Awaits that wait for n.
-func (n *Node) Waiting(d int32) { n.waiters += d }
 
 // fifo is a list that reuses its memory once it has run empty.
 type fifo[T any] struct {

@@ -44,6 +44,12 @@ func (w *Walk) Start(g *Graph, n *Node) {
 	w.push(n)
 }
 
+// Again begins anew at n, with what was asked for at the start.
+func (w *Walk) Again(n *Node) {
+	w.stack = w.stack[:0]
+	w.push(n)
+}
+
 // Reset lets go of all nodes, and of the memory of a walk that went deep.
 func (w *Walk) Reset() {
 	w.Eager = false

@@ -114,6 +114,7 @@ func (w *world) begin(c *cell) *run {
 func (w *world) end(r *run, v int) (ok bool) {
 	c := r.c
 	if !w.g.Commit(&c.Node) {
+		w.g.Discard(&c.Node)
 		return false
 	}
 	changed := !c.has || v != c.val
@@ -208,7 +209,7 @@ func (w *world) leave(c *cell)  { w.g.RemoveListener(&c.Node, false) }
 func (w *world) sound() {
 	w.t.Helper()
 	for _, c := range w.all {
-		active := int(c.active)
+		active := int(c.active - c.waiters)
 		for i := range c.outs {
 			if c.outs[i].dst.On() {
 				active--

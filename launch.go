@@ -1,0 +1,69 @@
+package weir
+
+// This file owns the start and the return of asynchronous build functions: one at a time
+// for each element, unless it allows overlap. What they return is future.go's.
+
+import "github.com/weir-go/weir/internal/graph"
+
+// launch starts an asynchronous build of e. The lock is held.
+func (e *element) launch(a *after) {
+	c := e.c
+	t := c.tree
+	t.gen++
+	e.because()
+	r := e.more()
+	r.built = c.now()
+	t.graph.Begin(&e.Node, t.gen, true)
+	e.gen.Store(t.gen)
+	e.newest = t.gen
+	e.life = nil
+	l := e.lived()
+	l.cancelled = false
+	l.context = c.newContext(Ref{e, t.gen})
+	changed := e.future.loading(e, e.reason == ReasonReload)
+	e.Node.Publish(changed, false, false)
+	e.Show()
+	e.timed()
+	s := start{e, t.gen, l.context.Context, e.chased()}
+	c.busy++
+	if r.flights == 0 || e.p.settings().overlap {
+		r.flights++
+		a.starts = append(a.starts, s)
+	} else { // the old function has not returned: the new one waits for it (rule C5)
+		e.forgetNext()
+		r.next = &s
+	}
+	if !e.Active() && e.Has(graph.Usage) {
+		e.NodeEvent(graph.Idle)
+	}
+}
+
+// forgetNext drops a build whose function was waiting for another to return.
+func (e *element) forgetNext() {
+	if r := e.rare; r != nil && r.next != nil {
+		r.next = nil
+		e.c.rest()
+	}
+}
+
+// returned notes that the function of build gen has returned.
+func (e *element) returned(gen uint64, a *after) {
+	t := e.c.tree
+	t.mu.Lock()
+	e.c.rest()
+	r := e.rare
+	r.flights--
+	if e.gen.Load() == gen {
+		e.untimed()
+		r.lasted = e.c.now() - r.built
+	}
+	if s := r.next; s != nil && e.gen.Load() != s.gen {
+		e.forgetNext()
+	} else if s != nil && r.flights == 0 {
+		r.next = nil
+		r.flights++
+		a.starts = append(a.starts, *s)
+	}
+	e.leave()
+	t.unlock(a)
+}
