@@ -79,6 +79,9 @@ func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
 		v := next
 		if v == nil {
 			var last T
+			if old == nil && tx.c.closing.Load() {
+				return p.discard(tx.c, f, nil) // nothing will be applied
+			}
 			if old != nil {
 				last = *old.(*T)
 			} else {
@@ -175,10 +178,14 @@ func (tx *Tx) commit() {
 				w.e.Hide()
 			}
 		}
-		for _, w := range targets {
+		for _, w := range targets { // all marks before the first new value is visible
 			if w.change {
 				t.writes++
 				t.graph.Change(&w.e.Node, true)
+			}
+		}
+		for _, w := range targets {
+			if w.change {
 				w.p.put(w.e, w.next)
 			}
 			w.e.touched()

@@ -339,6 +339,7 @@ func (c *Container) DisposeUnused() {
 		}
 		unused = next
 	}
+	c.tree.graph.Forget()
 	c.done(&a)
 }
 

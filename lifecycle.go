@@ -287,10 +287,9 @@ func (e *element) dispose(a *after) {
 	e.untimed()
 	e.forgetNext()
 	e.settled(nil)
-	if e.Has(graph.Weak) {
-		e.host.drop() // only listeners that keep nothing remain: the value must be able to go
+	if e.leave(); !e.dead {
+		e.host.drop() // it stays for weak listeners, or until its function has returned; its value does not
 	}
-	e.leave()
 }
 
 // leave takes e out of the table if nothing refers to it any more: no weak listener, no

@@ -80,9 +80,9 @@ func (r *modelRun) step(code, a, b int) {
 		r.do("dispose what is unused", func() { r.op.unused = true; r.lib.c.DisposeUnused() })
 	case 22:
 		if s := r.nodes[n]; s.delay > 0 { // more than a delay in all, but touched on the way (L4)
-			r.do(fmt.Sprintf("let a part of the delay of %s pass", name), func() { time.Sleep(s.delay * 6 / 10) })
+			r.do(fmt.Sprintf("let a part of the delay of %s pass", name), func() { r.lib.sleep(s.delay * 6 / 10) })
 			r.step(5, a, b)
-			r.do("and another", func() { time.Sleep(s.delay * 6 / 10) })
+			r.do("and another", func() { r.lib.sleep(s.delay * 6 / 10) })
 		}
 	case 23, 24:
 		d := []time.Duration{time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 60 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second, time.Minute}[a%7]

@@ -203,8 +203,8 @@ func (c *Container) swept(a *after) (done bool) {
 		t.running = false
 		t.suspect = nil
 		t.drive.walk.Reset()
-		t.calls = t.calls[:0]
-		t.next = 0
+		clear(t.calls)
+		t.calls, t.next = t.calls[:0], 0
 		a.take(&t.own)
 		c.checkIdle()
 		c.tree.mu.Unlock()
@@ -244,6 +244,7 @@ func (c *Container) bury() {
 	if len(c.dying) == 0 {
 		c.dying = nil
 	}
+	c.tree.graph.Forget()
 }
 
 // tell takes the next element whose counts have changed, and the hooks that have to hear

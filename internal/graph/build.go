@@ -342,6 +342,9 @@ func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
 		defer n.token.Store(gen << 1)
 	}
 	d := &n.deps[i]
+	if d.kind != Waiting { // another Await of the same source is armed: hear of all that either asks for
+		kind, sel = Settled, nil
+	}
 	d.kind, d.sel = kind, sel
 	d.src.outs[d.out].kind = kind
 	g.follow(n, d.src)

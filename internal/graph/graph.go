@@ -249,3 +249,18 @@ func (g *Graph) switched(n *Node, was bool) {
 		g.climb()
 	}
 }
+
+// Forget lets go of the nodes that the graph's scratch memory still refers to.
+func (g *Graph) Forget() {
+	g.marks = forgotten(g.marks)
+	g.uses = forgotten(g.uses)
+	g.ended = forgotten(g.ended)
+}
+
+func forgotten[T any](s []T) []T {
+	if cap(s) > 1024 {
+		return nil
+	}
+	clear(s[:cap(s)])
+	return s[:0]
+}

@@ -48,6 +48,21 @@ func TestMarkingStopsAtWhatIsMarked(t *testing.T) { // P2, P10: a write costs wh
 	require.Equal(t, "dirty", level(a))
 }
 
+func TestAChangeOfWhatIsStaleDoesNotMakeItCurrent(t *testing.T) { // a result that lands late has still to be verified
+	w := newWorld(t)
+	s := w.state("s", 1)
+	p := w.sum("p", s)
+	x := w.sum("x", p)
+	w.fresh(x)
+	made := p.At()
+	w.set(s, 2)
+	w.g.Change(&p.Node, true)
+	require.Equal(t, made, p.At(), "what s has become since then is not forgotten")
+	require.Equal(t, "dirty", level(x))
+	require.Equal(t, 2, w.fresh(x))
+	w.sound()
+}
+
 func TestInvalidateIsDirtyHereAndPendingBeyond(t *testing.T) {
 	w := newWorld(t)
 	s := w.state("s", 1)
