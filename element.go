@@ -161,6 +161,9 @@ func (e *element) atRest() bool {
 // NodeEvent implements [graph.Host]: it notes what the turn has to tell.
 func (e *element) NodeEvent(ev graph.Event) {
 	switch ev {
+	case graph.Wake:
+		e.settled(nil) // they look again, and bring it up to date themselves
+		return
 	case graph.On, graph.Off:
 		e.ownedSwitched(ev == graph.On)
 		return

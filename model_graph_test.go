@@ -235,6 +235,7 @@ func (s *modelSub) through(v modelVal) modelVal {
 
 // modelLib is a container with a graph in it and a record of what happened there.
 type modelLib struct {
+	slept time.Duration
 	c     *weir.Container
 	nodes []*modelNode
 	units []modelUnit
@@ -436,7 +437,8 @@ func (l *modelLib) build(s *modelNode, ref weir.Ref) (int, error) {
 // sleep lets time pass. A timer's goroutine runs hooks then: what this one has read and written so far happens before, by the lock.
 func (l *modelLib) sleep(d time.Duration) {
 	l.mu.Lock()
-	l.mu.Unlock() //nolint:staticcheck // for the order, not for a section
+	l.slept += d
+	l.mu.Unlock()
 	time.Sleep(d)
 }
 

@@ -266,8 +266,6 @@ func (p *provider[S]) differs(a, b *S) bool { return p.equal == nil || !p.equal(
 
 func (p *provider[S]) selects() bool { return false }
 
-func (p *provider[S]) watchable(op string) *base { return p.base.usable(op) }
-
 func (p *provider[S]) newElement(c *Container, id *base) *element {
 	x := &cell[S]{from: p}
 	x.element.init(c, id, x)

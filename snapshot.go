@@ -34,12 +34,11 @@ type ElementInfo struct {
 	Age          time.Duration // since the newest build began; 0 where that is not kept
 }
 
-// Snapshot lists the container's elements. It is taken under the lock, so it is
-// consistent, and takes time in proportion to their number.
+// Snapshot lists the container's elements. All but the names is taken under the lock, so it
+// is consistent, and takes time in proportion to their number.
 func (c *Container) Snapshot() Snapshot {
 	c.valid("Snapshot")
 	c.tree.mu.Lock()
-	defer c.tree.mu.Unlock()
 	var es []*element
 	for e := range c.table.all {
 		if e.Phase() != graph.Absent {
@@ -53,8 +52,19 @@ func (c *Container) Snapshot() Snapshot {
 		order = dependenciesFirst(order, placed, e)
 	}
 	s := Snapshot{Elements: make([]ElementInfo, len(order))}
+	deps := make([][]*base, len(order))
 	for i, e := range order {
 		s.Elements[i] = e.info()
+		for n := range e.Deps {
+			deps[i] = append(deps[i], n.Host.(*element).p)
+		}
+	}
+	c.tree.mu.Unlock()
+	for i, e := range order { // a name may be made of a family's key, by code of the user's
+		s.Elements[i].Name = e.p.Name()
+		for _, p := range deps[i] {
+			s.Elements[i].Dependencies = append(s.Elements[i].Dependencies, p.Name())
+		}
 	}
 	return s
 }
@@ -95,7 +105,7 @@ func dependenciesFirst(order []*element, placed map[*element]bool, e *element) [
 
 func (e *element) info() ElementInfo {
 	info := ElementInfo{
-		Provider: e.p.impl.(AnyProvider), Name: e.p.Name(), Kind: e.p.kind.String(),
+		Provider: e.p.impl.(AnyProvider), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
 		Listeners: e.Users(), Paused: e.Users() - e.ActiveUsers(),
 		Generation: e.newest, Builds: int(e.builds),
@@ -104,9 +114,6 @@ func (e *element) info() ElementInfo {
 		if s.weak {
 			info.Weak++
 		}
-	}
-	for n := range e.Deps {
-		info.Dependencies = append(info.Dependencies, n.Host.(*element).p.Name())
 	}
 	if r := e.rare; r != nil && r.built > 0 {
 		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built

@@ -64,6 +64,7 @@ const (
 	Unused               // the last user of any sort left
 	Off                  // neither active nor building any more
 	On                   // active or building again
+	Wake                 // stale, and builds wait for a result: they may be what its turn waits for
 )
 
 // Host is the element around a node.
@@ -291,6 +292,9 @@ func (n *Node) Want() {
 	if n.flags&Stale != 0 && n.flags&queued == 0 && n.Wanted() {
 		n.flags |= queued
 		n.Queue.stale.push(n)
+		if n.waiters > 0 {
+			n.Host.NodeEvent(Wake)
+		}
 		if !n.Queue.news.Load() {
 			n.Queue.news.Store(true)
 		}
