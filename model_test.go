@@ -254,6 +254,9 @@ func (r *modelRun) finish() {
 	}
 	r.lib.c.Close()
 	synctest.Wait()
+	told := len(r.lib.events)
+	time.Sleep(time.Hour) // a timer that was left would speak now
+	r.check(len(r.lib.events) == told, "G12: %v after Close", r.lib.events[told:])
 	r.check(len(r.lib.c.Snapshot().Elements) == 0, "G12: elements after Close: %v", r.lib.c.Snapshot().Elements)
 	for i, e := range r.lib.events {
 		r.check(errors.Is(e.b.cause, weir.ErrContainerClosed), "G12: %s of %s at Close: %v", e.what, e.b.node.name, e.b.cause)

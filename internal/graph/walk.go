@@ -115,10 +115,17 @@ func (g *Graph) pull(w *Walk) bool {
 	return false
 }
 
-// madeAt reports whether all dependencies of n, which have not changed, were current at m.
-func (n *Node) madeAt(m uint64) bool {
+// madeAt reports whether what n was made from was current at m. A pass over the
+// dependencies that began at epoch found none of them changed; but the lock was given
+// away during it, so those that it looked at first may have changed since: a value, or
+// what lies behind a filter that let nothing through when it was asked.
+func (n *Node) madeAt(m, epoch uint64) bool {
 	for i := range n.deps {
-		if n.deps[i].kind != Waiting && !n.parked(i) && !n.deps[i].src.holdsAt(m) {
+		d := &n.deps[i]
+		if d.kind == Waiting || n.parked(i) {
+			continue
+		}
+		if !d.src.holdsAt(m) || n.changedSince(i) && (d.kind != Filtered || d.src.changedAt > epoch) {
 			return false
 		}
 	}
@@ -190,7 +197,7 @@ next:
 			*top = frame{n: n, epoch: g.epoch.Load(), moment: ^uint64(0), serial: n.serial, passes: top.passes}
 			continue
 		}
-		if n.flags&InFlight == 0 && n.madeAt(top.moment) {
+		if n.flags&InFlight == 0 && n.madeAt(top.moment, top.epoch) {
 			n.at = max(n.at, top.moment)
 			n.Want()
 			continue
