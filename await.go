@@ -26,8 +26,8 @@ func (e *element) wait() *waiters {
 	return r.waiters
 }
 
-// settled wakes those who wait for a result.
-func (e *element) settled(err error) {
+// wakeWaiters wakes those who wait for a result.
+func (e *element) wakeWaiters(err error) {
 	if r := e.rare; r != nil && r.waiters != nil {
 		r.waiters.err = err
 		close(r.waiters.done)
@@ -85,7 +85,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		if !e.live(r.gen) {
 			continue
 		}
-		if err = t.cycle(e, src); err != nil {
+		if err = t.watchCycle(e, src); err != nil {
 			break
 		}
 		edgeAt := t.graph.Watch(&e.Node, &src.Node, r.gen, graph.Waiting, nil)
@@ -100,13 +100,13 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			raw = src.host.raw()
 			kind, sel := edge.armed(src, raw)
 			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
-			src.touched()
+			src.touchLocked()
 			break
 		}
 		w := src.wait()
 		d := &drive{t: t, by: e, on: src}
 		if path := d.cycle(src); path != nil {
-			err = &CycleError{Path: path}
+			err = path
 			break
 		}
 		d.join(e)
@@ -133,7 +133,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 	}
 	c.yield(e, &a)
 	a.rethrow()
-	return raw, err
+	return raw, named(err)
 }
 
 // Resolve returns the result of src, waiting for it while it is loading, and builds it
@@ -206,13 +206,13 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 		if now.atRest() {
 			raw = now.host.raw()
-			now.touched()
+			now.touchLocked()
 			break
 		}
 		d := &drive{t: t, by: by, on: now}
 		if by != nil {
 			if path := d.cycle(now); path != nil {
-				err = &CycleError{Path: path}
+				err = path
 				break
 			}
 			d.join(by)
@@ -247,7 +247,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	}
 	c.yield(by, &a)
 	a.rethrow()
-	return raw, err
+	return raw, named(err)
 }
 
 // resolved takes a Resolve off the listeners of e. The lock is held.

@@ -168,7 +168,7 @@ func (tx *Tx) commit() {
 			targets = append(targets, target{w, e, raw, change})
 		}
 		t.mu.Lock()
-		if any && !settledOn(c, targets) {
+		if any && !unmoved(c, targets) {
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
 		}
@@ -188,7 +188,7 @@ func (tx *Tx) commit() {
 			if w.change {
 				w.p.put(w.e, w.next)
 			}
-			w.e.touched()
+			w.e.touchLocked()
 		}
 		for _, w := range targets {
 			w.e.Show()
@@ -200,8 +200,8 @@ func (tx *Tx) commit() {
 	}
 }
 
-// settledOn reports whether all targets are still what they were compared with.
-func settledOn(c *Container, targets []target) bool {
+// unmoved reports whether all targets are still what they were compared with.
+func unmoved(c *Container, targets []target) bool {
 	for _, w := range targets {
 		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || c.closed {
 			return false

@@ -39,10 +39,10 @@ type drive struct {
 }
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
-func (d *drive) join(by *element) { d.next, by.waiting = by.waiting, d }
+func (d *drive) join(by *element) { d.next, by.drives = by.drives, d }
 
 func (d *drive) part(by *element) {
-	for at := &by.waiting; *at != nil; at = &(*at).next {
+	for at := &by.drives; *at != nil; at = &(*at).next {
 		if *at == d {
 			*at = d.next
 			return
@@ -97,9 +97,9 @@ func (t *tree) pursue(e, by *element, verify bool, a *after) (stop error) {
 
 // drive takes a drive from those that are not in use; park gives it back.
 func (t *tree) drive() *drive {
-	if k := len(t.drives) - 1; k >= 0 {
-		d := t.drives[k]
-		t.drives = t.drives[:k]
+	if k := len(t.spare) - 1; k >= 0 {
+		d := t.spare[k]
+		t.spare = t.spare[:k]
 		return d
 	}
 	return &drive{t: t}
@@ -108,9 +108,9 @@ func (t *tree) drive() *drive {
 func (t *tree) park(d *drive) {
 	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held = nil, nil, nil, nil, nil, nil, false, false
 	d.own = after{}
-	if len(t.drives) < 64 {
+	if len(t.spare) < 64 {
 		d.walk.Reset()
-		t.drives = append(t.drives, d)
+		t.spare = append(t.spare, d)
 	}
 }
 
@@ -196,7 +196,21 @@ func (d *drive) build(e *element) {
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
+	e.exhausted()
 	e.commit(changed, nil, &d.own)
+}
+
+// exhausted makes the failure of a build that has ended itself too often: with the lock
+// let go, for the name may be made by user code. The build is the caller's to commit.
+func (e *element) exhausted() {
+	if e.selfEnds < maxRuns {
+		return
+	}
+	t := e.c.tree
+	t.mu.Unlock()
+	fail := panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns))
+	t.mu.Lock()
+	e.rare.self = fail
 }
 
 // built notes that the build function is done, one way or another.
@@ -254,7 +268,11 @@ func (d *drive) crashed(r any) {
 		d.walk.Checked(true)
 	} else if e := d.running; e != nil {
 		d.built()
-		e.failed(panicked(e.p, r), &d.own)
+		d.t.mu.Unlock()
+		fail := panicked(e.p, r) // makes a name: see exhausted
+		d.t.mu.Lock()
+		e.exhausted()
+		e.failed(fail, &d.own)
 	} // else a Goexit in a hook of a build that was ended, which has been seen to
 	if r != nil {
 		return
@@ -353,11 +371,11 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		t.graph.Discard(&e.Node)
 		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
 		e.again()
-	case e.selfEnds >= maxRuns:
-		e.selfEnds = 0
+	case e.rare.self != nil:
+		fail := e.rare.self
+		e.selfEnds, e.rare.self = 0, nil
 		e.detach(e.rare.over, a)
-		t.graph.Stopped(&e.Node)
-		fail := panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns))
+		t.graph.Judge(&e.Node)
 		if e.future != nil {
 			e.future.keep(e, fail.asError())
 			e.publish(true, nil, a)
@@ -389,14 +407,14 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 	e.Node.Publish(changed, changed, fail != nil)
 	e.Show()
 	if changed && !e.async {
-		e.settled(nil)
+		e.wakeWaiters(nil)
 	}
 	if e.Has(graph.Dirty) && e.life != nil { // outdated by a State after its last Watch: its end is known (D4)
 		e.cause |= byReload
 		e.end(ErrDependencyChanged, a)
 	}
 	if !e.Active() && e.Has(graph.Usage) {
-		e.NodeEvent(graph.Idle) // read, and nobody listens (rule L4)
+		e.NodeEvent(graph.OffDuty) // read, and nobody listens (rule L4)
 	}
 }
 
@@ -409,16 +427,13 @@ func (d *drive) waitFor(e *element) {
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done
 		e.later = append(e.later, &d.aim.Node)
+		d.aim.c.putOff++
 		d.stop = errLater
-		return
-	}
-	if e.Has(graph.Blocked) && stackHas(disposing) {
-		d.stop = usage(e.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
 		return
 	}
 	if d.by != nil {
 		if path := d.cycle(e); path != nil {
-			d.stop = &CycleError{Path: path}
+			d.stop = path
 			return
 		}
 	}
@@ -427,10 +442,18 @@ func (d *drive) waitFor(e *element) {
 	}
 	wake := e.wake
 	d.on = e
+	w := d.t.hookWaits(e)
+	d.t.breakHooks()
 	d.t.unlock(&d.own)
-	<-wake
+	select {
+	case <-wake:
+	case <-w.stuck():
+	}
 	d.t.mu.Lock()
 	d.on = nil
+	if d.t.leaveHooks(w) {
+		d.stop = hookCycle{e.p}
+	}
 }
 
 // check asks the filter of an edge, which runs user code.

@@ -1,34 +1,67 @@
 package weir
 
 // This file owns the search for cycles (rule E2): among those who wait for one another,
-// among the watches of asynchronous builds, which wait for nobody, and among those that
-// chase each other. It changes nothing.
+// among the watches of asynchronous builds, which wait for nobody, among those that
+// chase each other, and among OnDispose hooks. It changes nothing but who waits.
 
-import "github.com/weir-go/weir/internal/graph"
+import (
+	"slices"
 
-// cycle returns the names on the cycle that waiting for e would close, from e back to e, or
-// nil.
-func (d *drive) cycle(e *element) []string {
-	way := d.names(nil)
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// ring is a *CycleError to be: the names of its providers may be made by user code (the
+// String of a family's key), which must not run under the lock.
+type ring []*base
+
+func (r ring) Error() string { return r.named().Error() }
+
+func (r ring) named() *CycleError {
+	err := &CycleError{}
+	for _, p := range r {
+		err.Path = append(err.Path, p.Name())
+	}
+	return err
+}
+
+// hookCycle is a *UsageError to be: an OnDispose hook waits for itself (rule E4).
+type hookCycle struct{ p *base }
+
+func (h hookCycle) Error() string { return named(h).Error() }
+
+// named is err as users see it. The lock must not be held.
+func named(err error) error {
+	switch err := err.(type) {
+	case ring:
+		return err.named()
+	case hookCycle:
+		return usage(err.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+	}
+	return err
+}
+
+// cycle returns the cycle that waiting for e would close, from e back to e, or nil.
+func (d *drive) cycle(e *element) ring {
+	way := d.route(nil)
 	if e == d.by {
-		return append([]string{d.by.p.Name()}, way...)
+		return append(ring{d.by.p}, way...)
 	}
 	type visit struct {
 		e   *element
-		way []string
+		way ring
 	}
 	seen := map[*element]bool{e: true}
 	todo := []visit{{e, nil}}
 	for len(todo) > 0 {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for w := v.e.waiting; w != nil; w = w.next {
+		for w := v.e.drives; w != nil; w = w.next {
 			if w.on == nil {
 				continue
 			}
-			to := w.names(v.way)
+			to := w.route(v.way)
 			if w.on == d.by {
-				return append(append([]string{e.p.Name()}, to...), way...)
+				return append(append(ring{e.p}, to...), way...)
 			}
 			if !seen[w.on] {
 				seen[w.on] = true
@@ -39,23 +72,23 @@ func (d *drive) cycle(e *element) []string {
 	return nil
 }
 
-// names appends the names of what d goes through to what it runs or waits for.
-func (d *drive) names(to []string) []string {
-	to = append([]string(nil), to...)
+// route appends to a copy of to what d goes through to what it runs or waits for.
+func (d *drive) route(to ring) ring {
+	to = append(ring(nil), to...)
 	k := len(to)
 	for n := range d.walk.Path {
-		to = append(to, n.Host.(*element).p.Name())
+		to = append(to, n.Host.(*element).p)
 	}
 	if len(to) == k && d.on != nil {
-		to = append(to, d.on.p.Name())
+		to = append(to, d.on.p)
 	}
 	return to
 }
 
-// cycle returns the *CycleError that a watch of src by e's build would make. While an
+// watchCycle returns the ring that a watch of src by e's build would make. While an
 // asynchronous build runs its dependents may be at rest, so nobody waits: the watches
 // themselves are searched.
-func (t *tree) cycle(e, src *element) error {
+func (t *tree) watchCycle(e, src *element) error {
 	if e.Phase() == graph.Building {
 		return nil
 	}
@@ -65,7 +98,7 @@ func (t *tree) cycle(e, src *element) error {
 	return nil
 }
 
-// chased is a *CycleError for a build that is made again and again by builds that it sets
+// chased is a ring for a build that is made again and again by builds that it sets
 // off itself: futures that Watch one another in a ring, each seeing only that the other
 // is loading. While they chase each other one of their watches is always parked, so the
 // search of cycle does not find them.
@@ -87,13 +120,91 @@ func (e *element) chased() error {
 // and again each time that their number has doubled.
 const chaseCheck = 8
 
-// cycleOf makes an error of a path of watches that ends where it begins.
-func cycleOf(path []*graph.Node) *CycleError {
-	err := &CycleError{}
-	last := path[len(path)-1].Host.(*element).p.Name()
-	err.Path = append(err.Path, last)
+// cycleOf makes a ring of a path of watches, whose last node watches the first.
+func cycleOf(path []*graph.Node) ring {
+	r := ring{path[len(path)-1].Host.(*element).p}
 	for _, n := range path {
-		err.Path = append(err.Path, n.Host.(*element).p.Name())
+		r = append(r, n.Host.(*element).p)
 	}
-	return err
+	return r
+}
+
+// hookWait is a goroutine that runs OnDispose hooks and waits for a build: its hooks read
+// through the container, so that no build is known to wait for what they wait for.
+type hookWait struct {
+	on   *element
+	runs int           // of [endings.run] that are on its stack
+	end  chan struct{} // closed when it waits for itself, or for others that wait for it
+	over bool
+}
+
+// stuck returns what is closed when w will never get what it waits for.
+func (w *hookWait) stuck() <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	return w.end
+}
+
+// hookWaits notes that the calling goroutine waits for e, if it is running OnDispose hooks.
+func (t *tree) hookWaits(e *element) *hookWait {
+	if t.runs == 0 {
+		return nil
+	}
+	runs := stackCount(disposing)
+	if runs == 0 {
+		return nil
+	}
+	w := &hookWait{on: e, runs: runs, end: make(chan struct{})}
+	t.hooked = append(t.hooked, w)
+	return w
+}
+
+// leaveHooks undoes hookWaits, and reports whether w was stuck.
+func (t *tree) leaveHooks(w *hookWait) bool {
+	if w == nil {
+		return false
+	}
+	t.hooked = slices.DeleteFunc(t.hooked, func(x *hookWait) bool { return x == w })
+	return w.over
+}
+
+// breakHooks ends the wait of a goroutine that runs OnDispose hooks, if all that do wait
+// for builds which wait for such hooks (rules E2, E4). Which goroutine runs whose hooks is
+// not known, so as long as one of them runs there is hope: it is asked again whenever
+// somebody begins to wait, and when a run of hooks has come to its end.
+func (t *tree) breakHooks() {
+	runs := 0
+	for _, w := range t.hooked {
+		if w.over || !w.on.waitsForHooks() {
+			return
+		}
+		runs += w.runs
+	}
+	if runs > 0 && runs == t.runs {
+		w := t.hooked[len(t.hooked)-1]
+		w.over = true
+		close(w.end)
+	}
+}
+
+// waitsForHooks reports whether e, or something that its build waits for, cannot be built
+// before OnDispose hooks have returned.
+func (e *element) waitsForHooks() bool {
+	seen := map[*element]bool{e: true}
+	todo := []*element{e}
+	for len(todo) > 0 {
+		x := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if x.Has(graph.Blocked) {
+			return true
+		}
+		for w := x.drives; w != nil; w = w.next {
+			if w.on != nil && !seen[w.on] {
+				seen[w.on] = true
+				todo = append(todo, w.on)
+			}
+		}
+	}
+	return false
 }

@@ -21,13 +21,13 @@ type element struct {
 	future futureKinds   // nil for kinds that cannot fail
 	gen    atomic.Uint64 // the build that is live, or 0
 
-	life    *life       // what the live build owns; nil for a plain value
-	fail    *PanicError // what the last synchronous build ended with, if not with a value
-	first   *sub        // listeners in order of subscription
-	last    *sub
-	waiting *drive        // what its build waits for or runs: the edges of the search for cycles
-	wake    chan struct{} // closed when the build that is running, or its end, is done; made by who waits
-	rare    *rare
+	life   *life       // what the live build owns; nil for a plain value
+	fail   *PanicError // what the last synchronous build ended with, if not with a value
+	first  *sub        // listeners in order of subscription
+	last   *sub
+	drives *drive        // what its build waits for or runs: the edges of the search for cycles
+	wake   chan struct{} // closed when the build that is running, or its end, is done; made by who waits
+	rare   *rare
 
 	newest    uint64 // the newest build, over or not
 	builds    uint32
@@ -53,21 +53,22 @@ const (
 	byReload                       // a dependency changed
 )
 
-// rare is what only asynchronous and AutoDispose elements need.
+// rare is what a plain value does without; more makes it.
 type rare struct {
-	flights int      // build functions that have not returned
-	next    *start   // the build that starts when they have
-	waiters *waiters // whom a result wakes
-	over    error    // why the synchronous build in progress was ended
-	stop    error    // it was stopped by Cancel or Timeout: publish this instead of building again
-	keep    bool     // it was Cancel
-	ends    []end    // the last builds that were ended
-	writes  uint64   // of the tree, when reloads was last 0
-	reloads int      // builds since then
-	timer   *timer   // its disposal, in its container's heap
+	flights int         // build functions that have not returned
+	next    *start      // the build that starts when they have
+	waiters *waiters    // whom a result wakes
+	over    error       // why the synchronous build in progress was ended
+	stop    error       // it was stopped by Cancel or Timeout: publish this instead of building again
+	keep    bool        // it was Cancel
+	self    *PanicError // its synchronous build has ended itself too often: keep this instead
+	ends    []end       // the last builds that were ended
+	writes  uint64      // of the tree, when reloads was last 0
+	reloads int         // builds since then
+	timer   *timer      // its disposal, in its container's heap
 	timeout *timer
 
-	since   time.Duration // the latest of going on standby, last link, last touch
+	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
 	touched atomic.Int64  // the last touch without the lock
 	joins   []bool        // listeners that came (true) or left, not told yet
@@ -153,21 +154,19 @@ func (e *element) live(gen uint64) bool {
 
 // atRest reports whether an async value is not loading.
 func (e *element) atRest() bool {
-	raw := e.host.raw()
-	r, ok := raw.(interface{ resting() bool })
-	return ok && r.resting()
+	return isResting(e.host.raw())
 }
 
 // NodeEvent implements [graph.Host]: it notes what the turn has to tell.
 func (e *element) NodeEvent(ev graph.Event) {
 	switch ev {
 	case graph.Wake:
-		e.settled(nil) // they look again, and bring it up to date themselves
+		e.wakeWaiters(nil) // they look again, and bring it up to date themselves
 		return
 	case graph.On, graph.Off:
 		e.ownedSwitched(ev == graph.On)
 		return
-	case graph.Idle:
+	case graph.OffDuty:
 		if e.auto() {
 			e.rare.since = e.c.now()
 		}

@@ -254,7 +254,7 @@ func (p *FutureProvider[T]) publish(e *element, gen uint64, v T, err error, same
 			if !quiet {
 				t.graph.Change(&e.Node, settled)
 				x.publish(next)
-				e.settled(nil)
+				e.wakeWaiters(nil)
 				t.endStale(a)
 			}
 			e.Show()
@@ -262,4 +262,6 @@ func (p *FutureProvider[T]) publish(e *element, gen uint64, v T, err error, same
 		e.c.settle(a)
 		return
 	}
+	t.mu.Lock() // what ended it may have been a look at what it watched, just now
+	e.c.settle(a)
 }

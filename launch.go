@@ -34,7 +34,7 @@ func (e *element) launch(a *after) {
 		r.next = &s
 	}
 	if !e.Active() && e.Has(graph.Usage) {
-		e.NodeEvent(graph.Idle)
+		e.NodeEvent(graph.OffDuty)
 	}
 }
 

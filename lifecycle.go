@@ -98,6 +98,15 @@ type hook struct {
 	fnErr   func() error // OnDisposeErr, instead of fn
 }
 
+// run calls the hook; what OnDisposeErr hooks return is kept for Shutdown.
+func (h *hook) run(c *Container, p *base) {
+	if h.fnErr == nil {
+		h.fn()
+	} else if err := h.fnErr(); err != nil {
+		c.errors.add(&causeError{p, err})
+	}
+}
+
 // life is what a build owns beside its value: all of it goes with the build (rule L5).
 type life struct {
 	context   buildContext
@@ -265,8 +274,8 @@ func (e *element) touch() {
 	}
 }
 
-// touched is touch with the lock held.
-func (e *element) touched() {
+// touchLocked is touch with the lock held.
+func (e *element) touchLocked() {
 	if e.auto() && !e.Active() {
 		e.rare.touched.Store(int64(e.c.now()))
 	}
@@ -286,7 +295,7 @@ func (e *element) dispose(a *after) {
 	}
 	e.untimed()
 	e.forgetNext()
-	e.settled(nil)
+	e.wakeWaiters(nil)
 	if e.leave(); !e.dead {
 		e.host.drop() // it stays for weak listeners, or until its function has returned; its value does not
 	}

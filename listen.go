@@ -97,7 +97,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		x.detach()
 		c.yield(by, &a)
 		if !isClosed(stop) {
-			panic(stop)
+			panic(named(stop))
 		}
 		return x
 	}
@@ -106,16 +106,19 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 			x.failed = fail
 		}
 		x.state.And(^subArriving)
-		there = true
-		c.yield(by, &a)
-		a.rethrow()
-		return x
+	} else {
+		c.tree.unlock(&a)
+		x.first(raw, fail, l.fire, &a)
+		c.tree.mu.Lock()
 	}
-	c.tree.unlock(&a)
-	x.first(raw, fail, l.fire, &a)
 	there = true
-	c.tree.mu.Lock()
 	c.yield(by, &a)
+	if a.raise != nil { // the caller will not have x to close it
+		c.tree.mu.Lock()
+		x.disown()
+		x.detach()
+		c.yield(by, &a)
+	}
 	a.rethrow()
 	return x
 }

@@ -134,17 +134,17 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 	for e.live(r.gen) {
 		src, stop := c.freshElement(p, e, &a)
 		if stop != nil {
-			return c.stopped(p, stop, e, &a)
+			return c.giveUp(p, stop, e, &a)
 		}
-		if stop = t.cycle(e, src); stop != nil {
-			return c.stopped(p, stop, e, &a)
+		if stop = t.watchCycle(e, src); stop != nil {
+			return c.giveUp(p, stop, e, &a)
 		}
 		if !e.live(r.gen) {
 			continue
 		}
 		ok, stop := t.fit(e, src, r.gen, &a)
 		if stop != nil {
-			return c.stopped(p, stop, e, &a)
+			return c.giveUp(p, stop, e, &a)
 		}
 		if !ok {
 			continue
@@ -152,14 +152,15 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 		raw, fail := src.host.raw(), src.fail
 		kind, sel := edge.of(src, raw)
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
-		src.touched()
+		src.touchLocked()
 		c.yield(e, &a)
 		if fail != nil {
 			panic(fail)
 		}
 		return raw
 	}
-	t.unlock(&a)
+	c.yield(e, &a) // finding out that the build is over may have ended it, which is for somebody to deliver
+	a.rethrow()
 	return place{c: c, ref: r}.readSlow(p) // the ref is over: Watch is Read
 }
 

@@ -3,6 +3,7 @@ package weir
 // This file owns Snapshot: what a container looks like at one moment, for people and tests.
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -45,7 +46,7 @@ func (c *Container) Snapshot() Snapshot {
 			es = append(es, e)
 		}
 	}
-	slices.SortFunc(es, func(a, b *element) int { return int(a.newest) - int(b.newest) })
+	slices.SortFunc(es, func(a, b *element) int { return cmp.Compare(a.newest, b.newest) })
 	order := make([]*element, 0, len(es))
 	placed := map[*element]bool{}
 	for _, e := range es {

@@ -99,7 +99,7 @@ func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
 		t.writes++
 		t.graph.Change(&e.Node, true)
 		x.publish(v)
-		e.touched()
+		e.touchLocked()
 		t.endStale(&a)
 		written = true
 		c.done(&a)

@@ -55,7 +55,7 @@ func (t *table) put(e *element) {
 	t.slots[i].Store(e)
 }
 
-// grow makes a table with room for half as many elements again, without the gone ones.
+// grow makes a table at most half full, without the gone ones.
 func (es *elements) grow(old *table) *table {
 	n := 8
 	for n < es.live*2+2 {

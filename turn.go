@@ -6,8 +6,6 @@ package weir
 // container, so that another goroutine can take it over at any call of user code.
 
 import (
-	"runtime"
-	"strings"
 	"time"
 
 	"github.com/weir-go/weir/internal/graph"
@@ -31,33 +29,39 @@ const (
 // turn is the state of a container's turn. It is guarded by the lock, but for calls,
 // next, sub and hook, which belong to the goroutine that runs the turn.
 type turn struct {
-	running bool
-	id      uint32          // of this turn
-	drive   *drive          // brings elements up to date
-	own     after           // what is to be done without the lock
-	began   time.Time       // when the first sweep was over
-	sweeps  int             // of this goroutine
-	made    int             // calls since the first sweep
-	changed int             // elements left to be delivered in this sweep
-	used    int             // elements left to be told
-	calls   []*sub          // listeners being called
-	next    int             // the next of them
-	fail    *PanicError     // what they are called with, if not with a value
-	hooks   []*hook         // being run
-	of      *element        // whose
-	gen     uint64          // the build that they are of
-	sub     *sub            // being called now
-	hook    *hook           // being run now
-	suspect *sub            // a listener that may be the cause of its own calls
-	wrote   bool            // it has written since it was suspected
-	outside bool            // somebody outside the turn has
-	flush   []chan struct{} // closed when the next sweep is over
-	waiting []chan struct{} // the same, of those that came during a sweep
+	running   bool
+	id        uint32          // of this turn
+	drive     *drive          // brings elements up to date
+	own       after           // what is to be done without the lock
+	began     time.Time       // when the first sweep was over
+	sweeps    int             // of this goroutine
+	made      int             // calls since the first sweep
+	changed   int             // elements left to be delivered in this sweep
+	used      int             // elements left to be told
+	calls     []*sub          // listeners being called
+	next      int             // the next of them
+	fail      *PanicError     // what they are called with, if not with a value
+	hooks     []*hook         // being run
+	of        *element        // whose
+	gen       uint64          // the build that they are of
+	sub       *sub            // being called now
+	hook      *hook           // being run now
+	suspect   *sub            // a listener that may be the cause of its own calls
+	wrote     bool            // it has written since it was suspected
+	outside   bool            // somebody outside the turn has
+	flush     []chan struct{} // closed when the next sweep is over
+	flushNext []chan struct{} // the same, of those that came during a sweep
 }
 
-// work reports whether a turn has something to do.
+// work reports whether a turn has something to do. Only the turn's goroutine may ask while
+// one is running: others ask queued.
 func (c *Container) work() bool {
-	return c.queue.Work() || len(c.usage) > 0 || len(c.dying) > 0 || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
+	return c.queued() || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
+}
+
+// queued reports whether something is waiting for a turn to begin or go on.
+func (c *Container) queued() bool {
+	return c.queue.Work() || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
 }
 
 // settle does what was collected, runs a turn if there is work and nobody else does, and
@@ -70,10 +74,10 @@ func (c *Container) settle(a *after) {
 	}
 	switch {
 	case c.turn.running:
-		if c.turn.suspect != nil && !c.turn.outside && c.work() {
+		if c.turn.suspect != nil && !c.turn.outside && c.queued() {
 			if !stackHas(delivering, hooking, computing) {
 				c.turn.outside = true
-			} else if c.turn.sub == c.turn.suspect { // on the turn's goroutine, whose sub is
+			} else if stackHas(suspecting) {
 				c.turn.wrote = true
 			}
 		}
@@ -190,15 +194,9 @@ func (c *Container) swept(a *after) (done bool) {
 		}
 	}
 	t.sweeps++
-	for _, ch := range t.flush {
-		close(ch)
-	}
-	t.flush, t.waiting = t.waiting, nil
+	c.flushed()
 	if !c.work() {
-		for _, ch := range t.flush {
-			close(ch)
-		}
-		t.flush = nil
+		c.flushed()
 		c.tree.check(c)
 		t.running = false
 		t.suspect = nil
@@ -206,18 +204,31 @@ func (c *Container) swept(a *after) (done bool) {
 		clear(t.calls)
 		t.calls, t.next = t.calls[:0], 0
 		a.take(&t.own)
-		c.checkIdle()
+		c.checkResting()
 		c.tree.mu.Unlock()
 		return true
 	}
 	if t.sweeps == 1 {
-		t.began = time.Now()
+		t.began, t.made = time.Now(), 0
 	} else if t.made > turnCalls || time.Since(t.began) > turnTime {
 		c.handOver(a)
 		return true
 	}
 	t.changed, t.used = c.queue.Changed(), len(c.usage)
 	return false
+}
+
+// flushed lets those go who have waited for a whole sweep, unless something was put off
+// that they may be waiting for.
+func (c *Container) flushed() {
+	t := &c.turn
+	if c.putOff > 0 && !c.closed {
+		return
+	}
+	for _, ch := range t.flush {
+		close(ch)
+	}
+	t.flush, t.flushNext = t.flushNext, nil
 }
 
 // bury disposes what is due, and what only that used: what has no hooks to be told follows
@@ -317,8 +328,11 @@ func (c *Container) deliver(a *after) {
 			s.turn, s.calls = t.id, 0
 		}
 		s.calls++
-		t.sub = s
-		callListener(s, t.fail)
+		if t.sub = s; s == t.suspect {
+			callSuspect(s, t.fail)
+		} else {
+			callListener(s, t.fail)
+		}
 		t.sub = nil
 		if s.calls >= suspectCalls {
 			c.suspect(s, a)
@@ -329,16 +343,6 @@ func (c *Container) deliver(a *after) {
 	}
 	c.tree.mu.Lock()
 }
-
-// callListener is a frame to be found on the stack: see [delivering].
-//
-//go:noinline
-func callListener(s *sub, fail *PanicError) { s.self.deliver(fail) }
-
-// callHook is a frame to be found on the stack: see [hooking].
-//
-//go:noinline
-func callHook(h *hook) { h.fn() }
 
 // suspect watches a listener that is called very often: by what it does itself, or by
 // somebody else? If between one number of calls and another it has written itself, and
@@ -430,7 +434,7 @@ func (c *Container) report(pe *PanicError, a *after) {
 	<-done
 }
 
-// runHook runs an OnDispose hook that came too late.
+// runHook runs a hook outside a turn: OnManualInvalidation, or OnDispose that came too late.
 func (c *Container) runHook(p *base, h *hook, a *after) {
 	returned := false
 	defer func() {
@@ -438,41 +442,6 @@ func (c *Container) runHook(p *base, h *hook, a *after) {
 			c.report(panicked(p, recover()), a)
 		}
 	}()
-	if h.fnErr == nil {
-		h.fn()
-	} else if err := h.fnErr(); err != nil {
-		c.errors.add(&causeError{p, err})
-	}
+	h.run(c, p)
 	returned = true
-}
-
-// Frames that stackHas looks for.
-const (
-	computing  = "weir.(*drive).compute"
-	delivering = "weir.callListener"
-	hooking    = "weir.callHook"
-	disposing  = "weir.runDisposeHook"
-)
-
-// stackHas reports whether the calling goroutine is inside one of the named functions of
-// this package. It is asked only where the alternative is a deadlock or an endless loop.
-func stackHas(names ...string) bool {
-	pcs := make([]uintptr, 256)
-	n := runtime.Callers(2, pcs)
-	for n == len(pcs) {
-		pcs = make([]uintptr, 4*len(pcs))
-		n = runtime.Callers(2, pcs)
-	}
-	frames := runtime.CallersFrames(pcs[:n])
-	for {
-		f, more := frames.Next()
-		for _, name := range names {
-			if strings.HasSuffix(f.Function, name) {
-				return true
-			}
-		}
-		if !more {
-			return false
-		}
-	}
 }

@@ -91,10 +91,10 @@ func (at place) readSlow(p *base) any {
 	by := at.ref.builder()
 	e, stop := c.freshElement(p, by, &a)
 	if stop != nil {
-		return c.stopped(p, stop, by, &a)
+		return c.giveUp(p, stop, by, &a)
 	}
 	raw, fail := e.host.raw(), e.fail
-	e.touched()
+	e.touchLocked()
 	c.yield(by, &a)
 	a.rethrow()
 	if fail != nil {
@@ -103,16 +103,16 @@ func (at place) readSlow(p *base) any {
 	return raw
 }
 
-// stopped is what Read and Watch come to when there is no getting on: the last value of a
+// giveUp is what Read and Watch come to when there is no getting on: the last value of a
 // closed container, or a panic with the cycle or misuse. The lock is held, and let go.
-func (c *Container) stopped(p *base, stop error, by *element, a *after) any {
+func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 	var raw any
 	if e := c.table.find(p); e != nil {
 		raw = e.host.raw()
 	}
 	c.yield(by, a)
 	if !isClosed(stop) {
-		panic(stop)
+		panic(named(stop))
 	}
 	if raw == nil {
 		if f, ok := p.impl.(futureKinds); ok {
@@ -130,7 +130,7 @@ func (c *Container) current(p *base, at place, a *after) (*element, any) {
 	by := at.ref.builder()
 	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
-		return nil, c.stopped(p, stop, by, a)
+		return nil, c.giveUp(p, stop, by, a)
 	}
 	raw, fail := e.host.raw(), e.fail
 	if fail != nil {

@@ -126,18 +126,19 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 		n.take(t | 1)
 		defer n.token.Store(t)
 	}
+	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Value {
 		for ; n.marked < n.cursor; n.marked++ {
 			if d := &n.deps[n.marked]; d.kind == Value {
-				d.src.mark = gen
+				d.src.mark = max(d.src.mark, gen)
 			}
 		}
-		if src.mark == gen {
+		// Marks only grow. A newer one is that of a build that has come in between.
+		if src.mark == gen || src.mark > gen && n.watches(src, running) {
 			return -1
 		}
-		src.mark = gen
+		src.mark = max(src.mark, gen)
 	}
-	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Waiting { // Awaits of one source share an edge
 		for i := range n.deps {
 			if d := &n.deps[i]; d.src == src && (d.kind == Settled || d.kind == Waiting) && !(running && n.unmatched(i)) {
@@ -173,6 +174,16 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 		src.Host.NodeEvent(Added)
 	}
 	return len(n.deps) - 1
+}
+
+// watches reports whether n's build watches the value of src.
+func (n *Node) watches(src *Node, running bool) bool {
+	for i := range n.deps {
+		if d := &n.deps[i]; d.src == src && d.kind == Value && !(running && n.unmatched(i)) {
+			return true
+		}
+	}
+	return false
 }
 
 // follow makes n, which has a value already, stale if what it just watched is. (A
@@ -247,7 +258,7 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	if !ok {
 		n.flags = n.flags&^(Over|Mixed|Pending) | Dirty
 	} else if n.flags&Stale != 0 || n.at != g.epoch.Load() {
-		g.judge(n)
+		g.Judge(n)
 	}
 	n.Want()
 	return ok
@@ -256,9 +267,6 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 // Discard notes that the build that Commit did not let through leaves no value: there is
 // no moment for which n holds.
 func (g *Graph) Discard(n *Node) { n.at = 0 }
-
-// Stopped makes n, whose build was cut short on purpose, as stale as its dependencies say.
-func (g *Graph) Stopped(n *Node) { g.judge(n) }
 
 // Outdated reports whether a dependency of the last build is known to have changed since.
 func (g *Graph) Outdated(n *Node) bool {
@@ -270,9 +278,9 @@ func (g *Graph) Outdated(n *Node) bool {
 	return false
 }
 
-// judge sets the stale bits of a node that was just built from what its dependencies are
-// now, and moves its moment to now if nothing has changed.
-func (g *Graph) judge(n *Node) {
+// Judge makes n, which was just built or whose build was cut short on purpose, as stale as
+// its dependencies say, and moves its moment to now if nothing has changed.
+func (g *Graph) Judge(n *Node) {
 	n.flags &^= Stale
 	for i := range n.deps {
 		s := n.deps[i].src
@@ -370,50 +378,4 @@ func (g *Graph) Dispose(n *Node) {
 	}
 	n.phase, n.at = Absent, 0
 	n.flags &^= Stale | InFlight | failed | Life | Joins | Owner | Over | Mixed
-}
-
-// Cycle returns the nodes on a path of watches from src down to n, if a watch of src by
-// n would close one: for an asynchronous build, whose dependents may be fresh while it
-// runs. Synchronous builds find their cycles by waiting.
-func (g *Graph) Cycle(n, src *Node) (path []*Node) {
-	if n == src {
-		return []*Node{n}
-	}
-	return g.below(n, src, false)
-}
-
-// Ring returns the nodes on a path of watches from n back to n, parked ones included: what
-// asynchronous builds that chase each other leave.
-func (g *Graph) Ring(n *Node) (path []*Node) { return g.below(n, n, true) }
-
-// below returns the nodes on a path of watches from src down to n, which is above it.
-func (g *Graph) below(n, src *Node, parked bool) (path []*Node) {
-	if len(n.outs) == 0 {
-		return nil
-	}
-	from := map[*Node]*Node{n: nil}
-	todo := []*Node{n}
-	for len(todo) > 0 {
-		x := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for i := range x.outs {
-			o := &x.outs[i]
-			if !parked && o.dst.parked(int(o.in)) {
-				continue
-			}
-			if o.dst == src {
-				path = append(path, src)
-				for at := x; at != nil; at = from[at] {
-					path = append(path, at)
-				}
-				return path
-			}
-			if _, ok := from[o.dst]; ok {
-				continue
-			}
-			from[o.dst] = x
-			todo = append(todo, o.dst)
-		}
-	}
-	return nil
 }

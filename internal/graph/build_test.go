@@ -82,10 +82,10 @@ func TestDivergenceAppendsAndPrunesAtCommit(t *testing.T) { // P8
 	require.Equal(t, 1, b.ActiveUsers(), "the old watches go on counting")
 	require.Equal(t, 2, c.ActiveUsers(), "both of them, until the build is done")
 	_, heard := w.record()
-	require.Equal(t, []string{"d Busy", "d Added"}, heard, "who watches again in another order has not left and come")
+	require.Equal(t, []string{"d OnDuty", "d Added"}, heard, "who watches again in another order has not left and come")
 	require.True(t, w.end(r, 4))
 	_, heard = w.record()
-	require.Equal(t, []string{"b Idle", "b Removed", "b Unused"}, heard)
+	require.Equal(t, []string{"b OffDuty", "b Removed", "b Unused"}, heard)
 	require.Equal(t, []string{"a", "c", "d", "e"}, x.watches())
 	require.Equal(t, 1, c.ActiveUsers())
 	w.sound()
@@ -114,7 +114,7 @@ func TestParkedWatchesCountButDeliverNothing(t *testing.T) { // P8
 	w.record()
 	w.g.Land(&x.Node)
 	_, heard := w.record()
-	require.Equal(t, []string{"a Idle", "a Unused", "b Idle"}, heard)
+	require.Equal(t, []string{"a OffDuty", "a Unused", "b OffDuty"}, heard)
 	require.Equal(t, []string{"b"}, x.watches())
 	w.sound()
 }
@@ -270,11 +270,11 @@ func TestOutdatedAfterTheLastWatch(t *testing.T) { // P3: published, stale still
 	require.Equal(t, 1, x.val)
 	require.Equal(t, "dirty", level(x), "known stale, for s is a state")
 	require.Zero(t, x.Word.Load(), "not to be had without the lock")
-	require.True(t, before.Good(&x.Node))
+	require.True(t, before.good(&x.Node))
 	need, _ := w.g.Step(&before)
 	require.Equal(t, Done, need)
 	after.Start(&w.g, &x.Node)
-	require.False(t, after.Good(&x.Node))
+	require.False(t, after.good(&x.Node))
 	require.True(t, w.g.Outdated(&x.Node))
 	w.finish(&after)
 	require.Equal(t, 2, x.val)
@@ -315,7 +315,7 @@ func TestABuildThatWasEndedLeavesItsNodeDirty(t *testing.T) { // C4
 	require.Equal(t, "dirty", level(x))
 	require.False(t, x.Has(Over))
 	require.Zero(t, x.At(), "there is no moment for which it holds: not even who waited may have it")
-	w.g.Stopped(&x.Node)
+	w.g.Judge(&x.Node)
 	require.Equal(t, "dirty", level(x), "it cannot be told from one that is outdated")
 }
 
@@ -363,7 +363,7 @@ func TestDisposeDropsEverything(t *testing.T) { // L4
 		w.g.Dispose(&x.Node)
 		_, heard := w.record()
 		if inFlight {
-			require.Equal(t, []string{"a Removed", "b Idle", "b Unused", "a Idle"}, heard, "last watch first; of the parked twin only the count is told")
+			require.Equal(t, []string{"a Removed", "b OffDuty", "b Unused", "a OffDuty"}, heard, "last watch first; of the parked twin only the count is told")
 		} else {
 			require.Equal(t, []string{"b Unused", "a Removed"}, heard)
 		}

@@ -129,7 +129,7 @@ func TestAnswersThatComeTooLate(t *testing.T) { // filters run without the lock:
 	w.finish(&slow)
 	built, _ := w.record()
 	require.Empty(t, built)
-	require.True(t, slow.Good(&y.Node), "x was current since the walk began: it need not be asked again")
+	require.True(t, slow.good(&y.Node), "x was current since the walk began: it need not be asked again")
 	w.fresh(y)
 	require.Equal(t, "fresh", level(x))
 	w.sound()

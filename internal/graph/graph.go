@@ -200,13 +200,13 @@ func (g *Graph) climb() {
 		switch {
 		case before == 0 && n.active > 0:
 			if n.flags&Usage != 0 {
-				n.Host.NodeEvent(Busy)
+				n.Host.NodeEvent(OnDuty)
 				n.retouch()
 			}
 			n.Want()
 		case before > 0 && n.active == 0:
 			if n.flags&Usage != 0 {
-				n.Host.NodeEvent(Idle)
+				n.Host.NodeEvent(OffDuty)
 				n.retouch()
 			}
 		}

@@ -242,7 +242,7 @@ func TestWalkTakesAMomentWhenAllHeld(t *testing.T) { // P3, P4: current at some 
 	require.Empty(t, built)
 	require.Equal(t, moment, x.At())
 	require.True(t, x.Has(Stale), "but it is not current any more")
-	require.True(t, walk.Good(&x.Node))
+	require.True(t, walk.good(&x.Node))
 	w.sound()
 }
 
@@ -346,7 +346,7 @@ func TestCountsClimbNearestFirst(t *testing.T) { // L1, L2
 
 	w.listen(c)
 	_, heard := w.record()
-	require.Equal(t, []string{"C Busy", "A Busy", "B Busy"}, heard)
+	require.Equal(t, []string{"C OnDuty", "A OnDuty", "B OnDuty"}, heard)
 	require.Equal(t, 2, a.ActiveUsers())
 	w.listen(c)
 	w.leave(c)
@@ -356,7 +356,7 @@ func TestCountsClimbNearestFirst(t *testing.T) { // L1, L2
 	w.g.AddListener(&c.Node, true) // paused: a user, not an active one
 	w.leave(c)
 	_, heard = w.record()
-	require.Equal(t, []string{"C Idle", "B Idle", "A Idle"}, heard, "A has a user until B is off too")
+	require.Equal(t, []string{"C OffDuty", "B OffDuty", "A OffDuty"}, heard, "A has a user until B is off too")
 	w.g.RemoveListener(&c.Node, true)
 	_, heard = w.record()
 	require.Equal(t, []string{"C Unused"}, heard)
@@ -427,7 +427,7 @@ func TestUseLaterJoinsTheClimb(t *testing.T) {
 	require.Equal(t, 1, s.ActiveUsers())
 	w.leave(x)
 	_, heard := w.record()
-	require.Equal(t, []string{"s Busy", "s Idle"}, heard)
+	require.Equal(t, []string{"s OnDuty", "s OffDuty"}, heard)
 }
 
 type hostFunc func(Event)

@@ -1,5 +1,8 @@
 package graph
 
+// This file owns Node: phase, flags, counts, and what a reader without the lock must know.
+// It changes no edges.
+
 import "sync/atomic"
 
 // Phase says how far a node's life has come. Whether a built node is active or on
@@ -27,7 +30,7 @@ const (
 	InFlight
 	// Life: the build owns a context, hooks or links, so that its end must be told.
 	Life
-	// Usage: the host wants Busy and Idle.
+	// Usage: the host wants OnDuty and OffDuty.
 	Usage
 	// Joins: the host wants Added and Removed.
 	Joins
@@ -57,9 +60,9 @@ const Stale = Pending | Dirty
 type Event uint8
 
 const (
-	Idle    Event = iota // active went 1 -> 0
-	Busy                 // active went 0 -> 1
-	Removed              // a dependent stopped watching
+	OffDuty Event = iota // active went 1 -> 0
+	OnDuty               // active went 0 -> 1
+	Removed              // a listener or dependent has left
 	Added                // a dependent started to watch
 	Unused               // the last user of any sort left
 	Off                  // neither active nor building any more
@@ -130,7 +133,7 @@ type Node struct {
 	at        uint64 // the epoch at which all that the value was made from was current
 	changedAt uint64 // the epoch since which the value is what it is
 	settledAt uint64 // the same for the settled result of an async value
-	mark      uint64 // the last build that watched this node, as far as it is known
+	mark      uint64 // the newest build that has watched this node, as far as it is known
 }
 
 // Phase returns the node's phase.
@@ -227,107 +230,4 @@ func (n *Node) Show() {
 	if n.Word.Load() != w {
 		n.Word.Store(w)
 	}
-}
-
-// Queue lists what a container has to deliver. Lists are kept first-in first-out.
-type Queue struct {
-	stale   fifo[*Node]
-	changed fifo[*Node]
-	news    atomic.Bool
-}
-
-// News reports, without the lock, whether a node has become stale and wanted since the
-// last call of NextStale.
-func (q *Queue) News() bool { return q.news.Load() }
-
-// Work reports whether anything is queued.
-func (q *Queue) Work() bool { return q.stale.len() > 0 || q.changed.len() > 0 }
-
-// Changed reports how many nodes have listeners with something to hear.
-func (q *Queue) Changed() int { return q.changed.len() }
-
-// Stale reports how many nodes wait to be brought up to date.
-func (q *Queue) Stale() int { return q.stale.len() }
-
-// NextStale takes the next node that is stale and may be wanted, or returns nil.
-func (q *Queue) NextStale() *Node {
-	n := q.stale.pop()
-	if n != nil {
-		n.flags &^= queued
-	}
-	if q.news.Load() {
-		q.news.Store(false)
-	}
-	return n
-}
-
-// NextChanged takes the next node whose listeners have something to hear, or returns nil.
-func (q *Queue) NextChanged() *Node {
-	n := q.changed.pop()
-	if n != nil {
-		n.flags &^= changed
-	}
-	return n
-}
-
-// Clear forgets everything.
-func (q *Queue) Clear() {
-	for q.NextStale() != nil {
-	}
-	for q.NextChanged() != nil {
-	}
-}
-
-// Deliver queues n for its listeners, if it has any.
-func (n *Node) Deliver() {
-	if n.flags&changed == 0 && (n.subs > 0 || n.flags&Weak != 0) {
-		n.flags |= changed
-		n.Queue.changed.push(n)
-	}
-}
-
-// Want queues n to be brought up to date, if it is stale and somebody waits for that: a
-// listener, or its own build in flight, which may be over.
-func (n *Node) Want() {
-	if n.flags&Stale != 0 && n.flags&queued == 0 && n.Wanted() {
-		n.flags |= queued
-		n.Queue.stale.push(n)
-		if n.waiters > 0 {
-			n.Host.NodeEvent(Wake)
-		}
-		if !n.Queue.news.Load() {
-			n.Queue.news.Store(true)
-		}
-	}
-}
-
-// Wanted reports whether a turn should bring n up to date when it is stale.
-func (n *Node) Wanted() bool {
-	return n.active > 0 && (n.subs > 0 || n.waiters > 0) || n.flags&InFlight != 0
-}
-
-// fifo is a list that reuses its memory once it has run empty.
-type fifo[T any] struct {
-	items []T
-	head  int
-}
-
-func (f *fifo[T]) len() int { return len(f.items) - f.head }
-
-func (f *fifo[T]) push(v T) { f.items = append(f.items, v) }
-
-func (f *fifo[T]) pop() (v T) {
-	if f.head == len(f.items) {
-		return v
-	}
-	var zero T
-	v, f.items[f.head] = f.items[f.head], zero
-	if f.head++; f.head == len(f.items) {
-		f.items, f.head = f.items[:0], 0
-	} else if f.head >= 1024 && f.head*2 >= len(f.items) { // a list that never runs empty must not grow for ever
-		k := copy(f.items, f.items[f.head:])
-		clear(f.items[k:])
-		f.items, f.head = f.items[:k], 0
-	}
-	return v
 }

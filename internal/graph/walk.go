@@ -1,5 +1,7 @@
 package graph
 
+// This file owns Walk, which verifies step by step. It runs nothing and never waits.
+
 // Need says what a [Walk] wants done before its next step.
 type Need uint8
 
@@ -65,8 +67,8 @@ func (w *Walk) push(n *Node) {
 	w.high = max(w.high, len(w.stack))
 }
 
-// Good reports whether n's value is current, or was at some moment since the walk began.
-func (w *Walk) Good(n *Node) bool {
+// good reports whether n's value is current, or was at some moment since the walk began.
+func (w *Walk) good(n *Node) bool {
 	return n.phase == Built && (n.flags&Stale == 0 || n.at >= w.start && n.flags&InFlight == 0)
 }
 
@@ -106,7 +108,7 @@ func (g *Graph) pull(w *Walk) bool {
 		*top = frame{n: n, serial: n.serial}
 	}
 	for ; top.i < len(n.deps); top.i++ {
-		if s := n.deps[top.i].src; s.phase == Built && s.flags&Blocked == 0 && !w.Good(s) {
+		if s := n.deps[top.i].src; s.phase == Built && s.flags&Blocked == 0 && !w.good(s) {
 			top.i++
 			w.push(s)
 			return true
@@ -138,7 +140,7 @@ next:
 	for len(w.stack) > 0 {
 		top := &w.stack[len(w.stack)-1]
 		n := top.n
-		if w.Good(n) {
+		if w.good(n) {
 			w.stack = w.stack[:len(w.stack)-1]
 			continue
 		}
@@ -163,7 +165,7 @@ next:
 			}
 			s := d.src
 			if s.flags&Stale != 0 || s.phase != Built {
-				if !w.Good(s) {
+				if !w.good(s) {
 					w.push(s)
 					continue next
 				}

@@ -39,7 +39,7 @@ type run struct {
 	gen uint64
 }
 
-var eventNames = [...]string{"Idle", "Busy", "Removed", "Added", "Unused", "Off", "On"}
+var eventNames = [...]string{"OffDuty", "OnDuty", "Removed", "Added", "Unused", "Off", "On"}
 
 func (c *cell) NodeEvent(ev Event) { c.w.heard = append(c.w.heard, c.name+" "+eventNames[ev]) }
 

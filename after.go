@@ -1,0 +1,78 @@
+package weir
+
+// This file owns what a call has to do once it has let go of the lock: run hooks, cancel
+// contexts, start build functions. It decides none of it.
+
+import "context"
+
+// after is what a call has to do once it has let go of the lock. The zero value is ready.
+type after struct {
+	ends    []*ending
+	cancels []cancellation
+	starts  []start
+	raise   *PanicError // to be raised again when all is done (rule E3)
+}
+
+// take moves what b has collected to a.
+func (a *after) take(b *after) {
+	if b.any() {
+		a.ends, a.starts, a.cancels = append(a.ends, b.ends...), append(a.starts, b.starts...), append(a.cancels, b.cancels...)
+		b.ends, b.starts, b.cancels = nil, nil, nil
+	}
+	if b.raise != nil && a.raise == nil {
+		a.raise, b.raise = b.raise, nil
+	}
+}
+
+// any reports whether there is anything to do once the lock is let go.
+func (a *after) any() bool { return len(a.ends)+len(a.starts)+len(a.cancels) > 0 }
+
+// cancellation is a context to be cancelled at once, while the hooks wait for the function.
+type cancellation struct {
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+// start is an asynchronous build function to be run on a goroutine of its own.
+type start struct {
+	e   *element
+	gen uint64
+	ctx context.Context
+	err error // what it fails with instead
+}
+
+// unlock lets go of the lock and does what was collected. It may be called with nothing
+// collected, and a may be used again.
+func (t *tree) unlock(a *after) {
+	if !a.any() {
+		t.mu.Unlock()
+		return
+	}
+	ends, starts, cancels := a.ends, a.starts, a.cancels
+	a.ends, a.starts, a.cancels = nil, nil, nil
+	if len(ends) > 0 {
+		t.runs++
+	}
+	t.mu.Unlock()
+	for _, x := range cancels {
+		x.cancel(x.cause)
+	}
+	for _, s := range starts {
+		if s.err != nil {
+			go s.e.future.fail(s.e, s.gen, named(s.err))
+			continue
+		}
+		go s.e.future.run(s.e, s.gen, s.ctx)
+	}
+	if len(ends) > 0 {
+		(&endings{todo: ends}).run(a)
+	}
+}
+
+// rethrow raises what was to be raised again.
+func (a *after) rethrow() {
+	if pe := a.raise; pe != nil {
+		a.raise = nil
+		panic(pe)
+	}
+}

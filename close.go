@@ -1,0 +1,136 @@
+package weir
+
+// This file owns the end of a container: Close, Shutdown, and what they wait for.
+
+import (
+	"context"
+	"errors"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// Close ends all builds, dependents first: contexts are cancelled with
+// [ErrContainerClosed], OnDispose hooks run, waiters return, subscriptions are closed.
+// Synchronous builds that other goroutines are running end when their functions return.
+// Afterwards values that were there can still be read, and nothing else happens (rule
+// G10). Closing again does nothing. Close does not wait for build functions:
+// [Container.Shutdown] does.
+func (c *Container) Close() {
+	c.valid("Close")
+	var a after
+	c.tree.mu.Lock()
+	if c.closed {
+		c.tree.unlock(&a)
+		return
+	}
+	c.closed = true
+	c.closing.Store(true)
+	why := ErrContainerClosed
+	for _, e := range c.dependentsFirst() {
+		e.end(why, &a)
+		for s := e.first; s != nil; s = e.first {
+			s.detach()
+		}
+		e.wakeWaiters(&causeError{e.p, why})
+		e.forgetNext()
+		if e.Phase() != graph.Building {
+			c.tree.graph.Dispose(&e.Node)
+			e.woken()
+		}
+	}
+	c.queue.Clear()
+	for _, x := range c.timers {
+		x.i = -1 // out of the heap, for builds that return later
+	}
+	c.usage, c.dying, c.timers = nil, nil, nil
+	c.turn.changed, c.turn.used = 0, 0
+	if !c.turn.running { // else it lets them go
+		c.flushed()
+		c.flushed()
+	}
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	if c.unhook != nil {
+		c.unhook()
+	}
+	c.tree.unlock(&a)
+	c.cancel(why)
+	a.rethrow()
+}
+
+// dependentsFirst lists the elements so that each comes after all that watch it.
+func (c *Container) dependentsFirst() []*element {
+	var order []*element
+	left := map[*element]int{}
+	for e := range c.table.all {
+		n := 0
+		for range e.Dependents {
+			n++
+		}
+		left[e] = n
+		if n == 0 {
+			order = append(order, e)
+		}
+	}
+	for i := 0; i < len(order); i++ {
+		for n := range order[i].AllDeps {
+			d := n.Host.(*element)
+			if left[d]--; left[d] == 0 {
+				order = append(order, d)
+			}
+		}
+	}
+	if len(order) < len(left) { // a cycle through the watches of a build that is being replaced
+		for e, n := range left {
+			if n > 0 {
+				order = append(order, e)
+			}
+		}
+	}
+	return order
+}
+
+// Shutdown is [Container.Close] and then waits for every hook and build function to
+// return. It returns what the OnDisposeErr hooks of the container's whole life returned,
+// joined (the first 100), and the cause of ctx if that ended first. Called again it waits
+// again. Inside a hook, listener or build it would wait for its own caller: only ctx ends
+// it then (rule G12).
+func (c *Container) Shutdown(ctx context.Context) error {
+	c.valid("Shutdown")
+	if ctx == nil {
+		misuse(nil, "Shutdown needs a context")
+	}
+	c.Close()
+	c.tree.mu.Lock()
+	c.checkResting()
+	var resting chan struct{}
+	if c.busy > 0 || c.turn.running {
+		if c.resting == nil {
+			c.resting = make(chan struct{})
+		}
+		resting = c.resting
+	}
+	c.tree.mu.Unlock()
+	if resting != nil {
+		select {
+		case <-resting:
+		case <-ctx.Done():
+			return errors.Join(c.errors.join(), context.Cause(ctx))
+		}
+	}
+	return c.errors.join()
+}
+
+// rest notes that a build function or the hooks of one have returned. The lock is held.
+func (c *Container) rest() {
+	c.busy--
+	c.checkResting()
+}
+
+func (c *Container) checkResting() {
+	if c.closed && c.busy == 0 && !c.turn.running && c.resting != nil {
+		close(c.resting)
+		c.resting = nil
+	}
+}

@@ -1,0 +1,132 @@
+package weir
+
+// This file owns the OnDispose hooks of builds that are over: they run without the lock,
+// on the goroutine that ended the build, and whatever one of them does the others run.
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// ending is a build that is over and whose hooks have to be run.
+type ending struct {
+	e     *element
+	life  *life
+	why   error
+	hooks []*hook
+}
+
+// endings runs the ends of builds, one after the other, whatever their hooks do.
+type endings struct {
+	todo []*ending
+}
+
+// run is a frame to be found on the stack: see [disposing].
+//
+//go:noinline
+func (es *endings) run(a *after) {
+	for _, x := range es.todo {
+		if x.life.context.Context != nil {
+			x.life.context.cancel(x.why)
+		}
+	}
+	for len(es.todo) > 0 {
+		es.step(a)
+	}
+}
+
+// step runs hooks until all is done or one of them does not return.
+func (es *endings) step(a *after) {
+	var running *ending
+	defer func() {
+		if running == nil {
+			return
+		}
+		r := recover()
+		running.e.c.report(panicked(running.e.p, r), a)
+		if r == nil { // Goexit: this goroutine is done for, the rest goes on elsewhere
+			rest := &endings{todo: es.todo}
+			es.todo = nil
+			go func() {
+				var a after
+				c := running.e.c
+				rest.run(&a)
+				c.tree.mu.Lock()
+				c.done(&a) // for the call that did not get to it
+			}()
+		}
+	}()
+	for len(es.todo) > 0 {
+		x := es.todo[0]
+		for len(x.hooks) > 0 {
+			h := x.hooks[len(x.hooks)-1]
+			x.hooks = x.hooks[:len(x.hooks)-1]
+			if h.removed.Load() {
+				continue
+			}
+			running = x
+			h.run(x.e.c, x.e.p)
+			running = nil
+		}
+		es.todo = es.todo[1:]
+		x.e.ended(len(es.todo) == 0)
+	}
+}
+
+// ended notes that the hooks of a build of e have returned. It runs no turn: the next
+// end in the list may be what that turn would wait for. Whoever let go of the lock settles.
+// The last end of a run says so.
+func (e *element) ended(last bool) {
+	t := e.c.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.ending--; e.ending == 0 {
+		e.Unset(graph.Blocked)
+		e.woken()
+		e.Want()
+		e.leave()
+	}
+	if e.c.rest(); last {
+		t.runs--
+		t.breakHooks()
+	}
+}
+
+// woken wakes whoever waits for e's build, or the end of one, and queues what a turn put
+// off because of it.
+func (e *element) woken() {
+	if e.wake != nil {
+		close(e.wake)
+		e.wake = nil
+	}
+	for _, n := range e.later {
+		n.Want()
+		n.Host.(*element).c.putOff--
+	}
+	e.later = nil
+}
+
+// errorLog keeps what OnDisposeErr hooks returned, for Shutdown.
+type errorLog struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+// maxErrors bounds what is kept of a container that lives long and releases badly.
+const maxErrors = 100
+
+func (l *errorLog) add(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.errs) < maxErrors {
+		l.errs = append(l.errs, err)
+	}
+}
+
+func (l *errorLog) join() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return errors.Join(l.errs...)
+}
