@@ -1,7 +1,7 @@
 package weir
 
 // This file owns AsyncValue, a plain value without identity. It knows nothing of
-// elements; how one state follows another is decided in future.go with the functions at
+// elements; how one state follows another is decided in async.go with the functions at
 // the end.
 
 import (
@@ -194,11 +194,13 @@ func (v AsyncValue[T]) settled() AsyncValue[T] {
 }
 
 // starting returns the state of a build that starts on top of v (rule A1, D8).
-func (v AsyncValue[T]) starting(reload bool) AsyncValue[T] {
+func (v AsyncValue[T]) starting(why BuildReason) AsyncValue[T] {
 	switch {
 	case !v.has && v.err == nil:
 		v.load = firstLoad
-	case reload || v.load == reloading:
+	case why == ReasonRetry:
+		v.load = retrying
+	case why == ReasonReload || v.load == reloading:
 		v.load = reloading
 	default:
 		v.load = refreshing
@@ -213,6 +215,20 @@ func (v AsyncValue[T]) result(value T, err error) AsyncValue[T] {
 		return AsyncValue[T]{value: v.value, has: v.has, err: err}
 	}
 	return Data(value)
+}
+
+// assigned returns the state after w was written by hand on top of v: like the result of a
+// build, and loading with a part of its own as it is.
+func (v AsyncValue[T]) assigned(w AsyncValue[T]) AsyncValue[T] {
+	switch {
+	case w.load != atRest && !w.has && w.err == nil:
+		next := v.starting(ReasonReload)
+		next.progress = w.progress
+		return next
+	case w.load == atRest && w.err != nil && !w.has:
+		return v.result(v.value, w.err)
+	}
+	return w
 }
 
 // asyncEqual makes the change detection of an async kind from that of its data (P1): an

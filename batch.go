@@ -22,25 +22,32 @@ func (*Tx) scope() {}
 
 // staged is one state's write to come.
 type staged struct {
-	p    stateful
+	p    writable
 	next any
 }
 
-// stateful is a state provider without its type.
-type stateful interface {
-	origin() *base
-	// isChange reports whether next differs from old; it runs user code.
-	isChange(old, next any) bool
-	// put makes next the value; the lock is held.
-	put(e *element, next any)
+// writable is a provider whose value may be written, without its type.
+type writable interface {
+	identity() *base
+	// isChange reports whether next differs from e's value; it runs user code.
+	isChange(e *element, next any) bool
+	// apply makes next the value, or tells those who want to hear of a value that is the
+	// same; the lock is held.
+	apply(e *element, next any, change bool)
 }
 
-func (p *StateProvider[T]) isChange(old, next any) bool {
-	return p.differs(old.(*T), next.(*T))
+func (p *provider[T]) isChange(e *element, next any) bool {
+	x := e.host.(*cell[T])
+	old := x.val.Load()
+	return old == nil || x.from.differs(old, next.(*T))
 }
 
-func (p *StateProvider[T]) put(e *element, next any) {
-	e.host.(*cell[T]).publish(next.(*T))
+func (p *provider[T]) apply(e *element, next any, change bool) {
+	if x := e.host.(*cell[T]); change {
+		x.publish(next.(*T))
+	} else {
+		x.tellSelf(next.(*T))
+	}
 }
 
 func (tx *Tx) usable(p *base, op string) {
@@ -65,7 +72,7 @@ func (tx *Tx) staged(p *base) any {
 
 func (tx *Tx) lookup(p *base) any {
 	for i := range tx.writes {
-		if tx.writes[i].p.origin() == p {
+		if tx.writes[i].p.identity() == p {
 			return tx.writes[i].next
 		}
 	}
@@ -73,7 +80,7 @@ func (tx *Tx) lookup(p *base) any {
 }
 
 // stage is Set and Update through a Tx.
-func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
+func stage[T any](tx *Tx, p *provider[T], f func(T) T, next *T) T {
 	for {
 		old := tx.staged(&p.base)
 		v := next
@@ -85,7 +92,7 @@ func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
 			if old != nil {
 				last = *old.(*T)
 			} else {
-				last = Read(Scope(tx.c), Source[T](p))
+				last = *viewed(&p.base, p.view(place{c: tx.c}.readSlow(&p.base)))
 			}
 			fresh := f(last)
 			v = &fresh
@@ -104,7 +111,7 @@ func stage[T any](tx *Tx, p *StateProvider[T], f func(T) T, next *T) T {
 		}
 		found := false
 		for i := range tx.writes {
-			if tx.writes[i].p.origin() == &p.base {
+			if tx.writes[i].p.identity() == &p.base {
 				tx.writes[i].next, found = v, true
 			}
 		}
@@ -140,6 +147,7 @@ type target struct {
 	staged
 	e      *element
 	raw    any
+	fail   *PanicError
 	change bool
 }
 
@@ -159,13 +167,14 @@ func (tx *Tx) commit() {
 		targets := room[:0]
 		any := false
 		for _, w := range tx.writes {
-			e, raw := c.current(w.p.origin(), place{c: c}, &a)
+			e, fail := c.current(w.p.identity(), place{c: c}, &a)
 			if e == nil {
 				return // closed
 			}
-			change := w.p.isChange(raw, w.next)
+			raw := e.host.raw()
+			change := fail != nil || w.p.isChange(e, w.next)
 			any = any || change
-			targets = append(targets, target{w, e, raw, change})
+			targets = append(targets, target{w, e, raw, fail, change})
 		}
 		t.mu.Lock()
 		if any && !unmoved(c, targets) {
@@ -182,12 +191,14 @@ func (tx *Tx) commit() {
 			if w.change {
 				t.writes++
 				t.graph.Change(&w.e.Node, true)
+				if w.e.fail != nil {
+					w.e.fail = nil
+					w.e.Recover()
+				}
 			}
 		}
 		for _, w := range targets {
-			if w.change {
-				w.p.put(w.e, w.next)
-			}
+			w.p.apply(w.e, w.next, w.change)
 			w.e.touchLocked()
 		}
 		for _, w := range targets {
@@ -203,7 +214,7 @@ func (tx *Tx) commit() {
 // unmoved reports whether all targets are still what they were compared with.
 func unmoved(c *Container, targets []target) bool {
 	for _, w := range targets {
-		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || c.closed {
+		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || w.e.fail != w.fail || c.closed {
 			return false
 		}
 	}

@@ -194,6 +194,9 @@ func (d *drive) build(e *element) {
 	}
 	d.t.mu.Unlock()
 	changed := d.compute(e, gen)
+	if e.future != nil {
+		e.future.retried(e, gen, &d.own)
+	}
 	d.t.mu.Lock()
 	d.built()
 	e.exhausted()
@@ -329,12 +332,14 @@ func (e *element) begin(by *element) (gen uint64) {
 	t.graph.Begin(&e.Node, t.gen, false)
 	e.gen.Store(t.gen)
 	e.newest = t.gen
-	if e.p.settings().timeout > 0 {
+	if e.p.settings().timeout > 0 || e.future != nil && e.retryPolicy() != nil {
 		e.more()
 	}
 	if e.rare != nil {
 		e.rare.built = e.c.now()
 		e.rare.stop = nil
+		e.rare.retries = false
+		e.unretry()
 		e.timed()
 	}
 	return t.gen
@@ -367,6 +372,14 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	case ok:
 		e.selfEnds = 0
 		e.publish(changed, fail, a)
+		if r := e.rare; r != nil {
+			if r.retries {
+				r.retries = false
+				e.retryAt(r.retryIn)
+			} else if e.future != nil && !e.async && e.future.good(e) {
+				r.attempts = 0
+			}
+		}
 	case e.gen.Load() != 0:
 		t.graph.Discard(&e.Node)
 		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
@@ -399,9 +412,12 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 	case fail != nil:
 		changed = true
 	case changed:
-		e.host.release()
+		e.host.release(true)
 	case e.fail != nil: // a value after a failure is always a change (rule P1)
+		e.host.release(true)
 		changed = true
+	default:
+		e.host.release(false)
 	}
 	e.fail = fail
 	e.Node.Publish(changed, changed, fail != nil)

@@ -90,6 +90,8 @@ func (e *element) end(cause error, a *after) {
 		return
 	}
 	e.gen.Store(0)
+	e.unretry()
+	e.wakeEmitters()
 	why := &causeError{e.p, cause}
 	e.more().remember(gen, why)
 	if e.Phase() == graph.Building {
@@ -192,6 +194,9 @@ func (e *element) cut(cause error, keep bool, a *after) {
 		e.untimed()
 		t.graph.Land(&e.Node)
 		e.publishStop(why, keep, a)
+	case e.isRetrying() || e.rare != nil && e.rare.running == e.gen.Load(): // a stream goes on after its first value
+		e.end(cause, a)
+		e.publishStop(why, keep, a)
 	}
 }
 
@@ -201,7 +206,7 @@ func (e *element) publishStop(why error, keep bool, a *after) {
 	e.c.tree.writes++
 	g.Judge(&e.Node)
 	g.Change(&e.Node, e.future.stop(e, why, keep))
-	e.host.release()
+	e.host.release(true)
 	e.wakeWaiters(why)
 	e.c.tree.endStale(a)
 	e.Show()

@@ -42,7 +42,7 @@ func (c *Container) Close() {
 	for _, x := range c.timers {
 		x.i = -1 // out of the heap, for builds that return later
 	}
-	c.usage, c.dying, c.timers = nil, nil, nil
+	c.usage, c.dying, c.selves, c.timers = nil, nil, nil, nil
 	c.turn.changed, c.turn.used = 0, 0
 	if !c.turn.running { // else it lets them go
 		c.flushed()

@@ -36,6 +36,7 @@ type Container struct {
 	queue   graph.Queue
 	usage   []*element // whose counts have changed: hooks to tell, disposal to consider
 	dying   []*element // to be disposed when the turn is quiet
+	selves  []selfCall // notifiers' own listeners, to be called before all others
 	turn    turn
 	reading int // synchronous builds outside turns
 	busy    int // build functions and endings that are running
@@ -52,6 +53,7 @@ type Container struct {
 	made         time.Time
 	disposeDelay time.Duration
 	onPanic      func(*PanicError)
+	retry        RetryPolicy
 	overrides    map[*base]impl
 	ctx          context.Context
 	cancel       context.CancelCauseFunc

@@ -18,7 +18,7 @@ type element struct {
 	c      *Container
 	p      *base // what it is found by; an override may build it
 	host   host
-	future futureKinds   // nil for kinds that cannot fail
+	future asyncKind     // nil for kinds that cannot fail
 	gen    atomic.Uint64 // the build that is live, or 0
 
 	life   *life       // what the live build owns; nil for a plain value
@@ -51,22 +51,33 @@ type endCause uint8
 const (
 	byRefresh endCause = 1 << iota // Invalidate
 	byReload                       // a dependency changed
+	byRetry                        // the last attempt failed
 )
 
 // rare is what a plain value does without; more makes it.
 type rare struct {
-	flights int         // build functions that have not returned
-	next    *start      // the build that starts when they have
-	waiters *waiters    // whom a result wakes
-	over    error       // why the synchronous build in progress was ended
-	stop    error       // it was stopped by Cancel or Timeout: publish this instead of building again
-	keep    bool        // it was Cancel
-	self    *PanicError // its synchronous build has ended itself too often: keep this instead
-	ends    []end       // the last builds that were ended
-	writes  uint64      // of the tree, when reloads was last 0
-	reloads int         // builds since then
-	timer   *timer      // its disposal, in its container's heap
-	timeout *timer
+	flights  int         // build functions that have not returned
+	next     *start      // the build that starts when they have
+	waiters  *waiters    // whom a result wakes
+	over     error       // why the synchronous build in progress was ended
+	stop     error       // it was stopped by Cancel or Timeout: publish this instead of building again
+	keep     bool        // it was Cancel
+	self     *PanicError // its synchronous build has ended itself too often: keep this instead
+	ends     []end       // the last builds that were ended
+	writes   uint64      // of the tree, when reloads was last 0
+	reloads  int         // builds since then
+	timer    *timer      // its disposal, in its container's heap
+	timeout  *timer
+	retry    *timer        // the retry that is pending
+	due      bool          // one is due, and waits for a listener
+	retries  bool          // the synchronous build in progress is to be retried
+	retryIn  time.Duration // after this
+	attempts int           // retries since the last success, reload or invalidation by hand
+	onDuty   chan struct{} // closed when a listener comes, or the build is over: for emit
+	notifier any           // of a notifier kind: the instance of this life
+	seat     *seat         // its
+	making   chan struct{} // closed when the instance that is being made is there
+	running  uint64        // the newest build whose function has not returned
 
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
@@ -81,8 +92,8 @@ type host interface {
 	// compute runs the build function and keeps the result back; it reports whether that
 	// is different from the value.
 	compute(ref Ref) bool
-	// release publishes what compute kept back; the lock is held.
-	release()
+	// release publishes what compute kept back, unless that is no change; the lock is held.
+	release(changed bool)
 	// raw returns the pointer to the published snapshot, nil if there is none.
 	raw() any
 	// drop forgets the value.
@@ -100,22 +111,46 @@ type cell[S any] struct {
 func (x *cell[S]) compute(ref Ref) bool {
 	x.next = nil
 	v := x.from.build(ref)
-	if old := x.val.Load(); old != nil && !x.from.differs(old, &v) {
-		return false
+	changed := true
+	if old := x.val.Load(); old != nil {
+		changed = x.from.differs(old, &v)
 	}
 	x.next = &v
-	return true
+	return changed
 }
 
-func (x *cell[S]) release() {
-	if x.next != nil {
+func (x *cell[S]) release(changed bool) {
+	switch {
+	case x.next == nil:
+	case changed:
 		x.publish(x.next)
-		x.next = nil
+	default:
+		x.tellSelf(x.next)
 	}
+	x.next = nil
 }
 
 func (x *cell[S]) publish(v *S) {
+	x.tellSelf(v)
 	x.val.Store(v)
+}
+
+// tellSelf queues the listeners that a notifier has on itself: they hear of every value
+// that is written or built, equal or not. The lock is held.
+func (x *cell[S]) tellSelf(v *S) {
+	if l := x.life; l != nil {
+		for _, s := range l.selves {
+			fn, prev := s.fn.(func(prev, next S)), x.val.Load()
+			call := &hook{fn: func() {
+				var zero S
+				if prev == nil {
+					prev = &zero
+				}
+				fn(*prev, *v)
+			}}
+			x.c.selves = append(x.c.selves, selfCall{&x.element, x.gen.Load(), s, call})
+		}
+	}
 }
 
 func (x *cell[S]) raw() any {
@@ -166,6 +201,8 @@ func (e *element) NodeEvent(ev graph.Event) {
 	case graph.On, graph.Off:
 		e.ownedSwitched(ev == graph.On)
 		return
+	case graph.OnDuty:
+		e.wakeEmitters()
 	case graph.OffDuty:
 		if e.auto() {
 			e.rare.since = e.c.now()

@@ -16,11 +16,12 @@ func (e *element) launch(a *after) {
 	t.graph.Begin(&e.Node, t.gen, true)
 	e.gen.Store(t.gen)
 	e.newest = t.gen
+	r.running = t.gen
 	e.life = nil
 	l := e.lived()
 	l.cancelled = false
 	l.context = c.newContext(Ref{e, t.gen})
-	changed := e.future.loading(e, e.reason == ReasonReload)
+	changed := e.future.loading(e)
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
@@ -53,6 +54,9 @@ func (e *element) returned(gen uint64, a *after) {
 	e.c.rest()
 	r := e.rare
 	r.flights--
+	if r.running == gen {
+		r.running = 0
+	}
 	if e.gen.Load() == gen {
 		e.untimed()
 		r.lasted = e.c.now() - r.built

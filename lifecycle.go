@@ -110,10 +110,11 @@ func (h *hook) run(c *Container, p *base) {
 // life is what a build owns beside its value: all of it goes with the build (rule L5).
 type life struct {
 	context   buildContext
-	hooks     []*hook // in order of registration
-	late      []*hook // OnCancel hooks that came on standby and have not run yet (rule L6)
-	owned     []*sub  // listeners through the ref
-	links     int     // keep-alive links that are open
+	hooks     []*hook         // in order of registration
+	late      []*hook         // OnCancel hooks that came on standby and have not run yet (rule L6)
+	owned     []*sub          // listeners through the ref
+	selves    []*selfListener // of a notifier, on itself
+	links     int             // keep-alive links that are open
 	cacheFor  time.Duration
 	cancelled bool // OnCancel has been told last, not OnResume
 }
@@ -134,10 +135,15 @@ func (e *element) because() {
 	switch {
 	case e.builds == 0:
 		e.reason = ReasonFirstBuild
-	case e.cause == byRefresh && !e.c.tree.graph.Outdated(&e.Node):
+	case e.cause == 0 || e.cause&byReload != 0 || e.c.tree.graph.Outdated(&e.Node):
+		e.reason = ReasonReload
+	case e.cause&byRefresh != 0:
 		e.reason = ReasonRefresh
 	default:
-		e.reason = ReasonReload
+		e.reason = ReasonRetry
+	}
+	if e.rare != nil && e.reason != ReasonRetry {
+		e.rare.attempts = 0
 	}
 	e.builds++
 	e.cause = 0
@@ -146,8 +152,11 @@ func (e *element) because() {
 // again makes the next build count as the one that was discarded.
 func (e *element) again() {
 	e.builds--
-	if e.reason == ReasonRefresh {
+	switch e.reason {
+	case ReasonRefresh:
 		e.cause = byRefresh
+	case ReasonRetry:
+		e.cause = byRetry
 	}
 }
 
@@ -200,7 +209,10 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 
 // told takes what has to be told to e's hooks, in the order of rule L3, and looks at e
 // for disposal. The lock is held.
-func (e *element) told() (hooks []*hook) {
+func (e *element) told(a *after) (hooks []*hook) {
+	if e.rare != nil && e.rare.due {
+		e.retryNow(a)
+	}
 	var joins []bool
 	if e.rare != nil {
 		joins, e.rare.joins = e.rare.joins, nil
@@ -291,6 +303,7 @@ func (e *element) dispose(a *after) {
 		r.joins = nil
 		r.since, r.left = 0, 0
 		r.touched.Store(0)
+		r.notifier, r.seat, r.making = nil, nil, nil // the next life has another (N1)
 		e.c.unschedule(e)
 	}
 	e.untimed()

@@ -53,11 +53,16 @@ const (
 	tryKind
 	stateKind
 	futureKind
+	streamKind
+	notifierKind
+	asyncNotifierKind
+	streamNotifierKind
 	familyKind
 )
 
 func (k kindOf) String() string {
-	return [...]string{"", "Provider", "TryProvider", "StateProvider", "FutureProvider", "Family"}[k]
+	return [...]string{"", "Provider", "TryProvider", "StateProvider", "FutureProvider", "StreamProvider", "NotifierProvider",
+		"AsyncNotifierProvider", "StreamNotifierProvider", "Family"}[k]
 }
 
 // impl is what the typed part of a provider does for the untyped one.
@@ -98,6 +103,7 @@ type settings struct {
 	auto    bool // AutoDispose
 	delayed bool // DisposeDelay
 	overlap bool
+	retry   RetryPolicy
 }
 
 var noSettings = &settings{}
@@ -177,8 +183,13 @@ func apply(b *base, s *settings, opts []ProviderOption) {
 		}
 		o.applyTo(s)
 	}
-	if s.timeout > 0 && (b.kind == plainKind || b.kind == stateKind) {
-		misuse(b, "Timeout is for builds that can fail: use NewTryProvider or NewFutureProvider")
+	if b.kind == plainKind || b.kind == stateKind || b.kind == notifierKind {
+		if s.timeout > 0 {
+			misuse(b, "Timeout is for builds that can fail: use NewTryProvider or NewFutureProvider")
+		}
+		if s.retry != nil {
+			misuse(b, "Retry is for builds that can fail: use NewTryProvider or NewFutureProvider")
+		}
 	}
 }
 
@@ -233,7 +244,8 @@ type provider[S any] struct {
 	base
 	equal  func(a, b S) bool // nil: always different
 	build  func(ref Ref) S   // nil for asynchronous kinds
-	future futureKinds       // nil for kinds that cannot fail
+	future asyncKind         // nil for kinds that cannot fail
+	tries  bool              // build may fail, and be retried
 }
 
 // init fills in a provider; the constructor is its caller.

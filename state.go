@@ -35,7 +35,8 @@ func (p *StateProvider[T]) identity() *base { return p.origin() }
 // that is over, it does nothing. Through the ref of a synchronous build it is a
 // *UsageError (P7). Set is safe for concurrent use; the last one wins.
 func (p *StateProvider[T]) Set(s Scope, v T) {
-	p.write(s, "Set", nil, &v)
+	b := p.watchable("Set")
+	p.write(scopeOf(s, b, "Set"), "Set", nil, &v)
 }
 
 // Update makes f of the value the value, atomically, and returns it. f runs without a
@@ -43,80 +44,9 @@ func (p *StateProvider[T]) Set(s Scope, v T) {
 // like [StateProvider.Set]; where Set would do nothing, Update returns f of the last
 // value, or of zero.
 func (p *StateProvider[T]) Update(s Scope, f func(T) T) T {
+	b := p.watchable("Update")
 	if f == nil {
-		misuse(p.watchable("Update"), "Update needs a function")
+		misuse(b, "Update needs a function")
 	}
-	return p.write(s, "Update", f, nil)
-}
-
-// write is Set, with next given, and Update.
-func (p *StateProvider[T]) write(s Scope, op string, f func(T) T, next *T) T {
-	b := p.watchable(op)
-	at := scopeOf(s, b, op)
-	at.mayWrite(b, op)
-	if at.tx != nil {
-		return stage(at.tx, p, f, next)
-	}
-	var a after
-	c := at.c
-	t := c.tree
-	written := false
-	defer func() {
-		if !written { // the user's function panicked: the turn that the build of a cold state owes
-			t.mu.Lock()
-			c.settle(&a)
-		}
-	}()
-	for {
-		if at.over() || c.closing.Load() {
-			written = true
-			return p.discard(c, f, next)
-		}
-		e, raw := c.current(b, at, &a)
-		if e == nil { // closed meanwhile
-			written = true
-			return p.discard(c, f, next)
-		}
-		x := e.host.(*cell[T])
-		old := raw.(*T)
-		v := next
-		if v == nil {
-			fresh := f(*old)
-			v = &fresh
-		}
-		if !x.from.differs(old, v) {
-			e.touch()
-			t.mu.Lock()
-			written = true
-			c.done(&a)
-			return *old
-		}
-		t.mu.Lock()
-		if e.dead || !e.Fresh() || x.val.Load() != old || c.closed {
-			c.settle(&a) // somebody was here meanwhile: look again
-			continue
-		}
-		t.writes++
-		t.graph.Change(&e.Node, true)
-		x.publish(v)
-		e.touchLocked()
-		t.endStale(&a)
-		written = true
-		c.done(&a)
-		return *v
-	}
-}
-
-// discard is a write that does nothing: the container is closed or the ref over.
-func (p *StateProvider[T]) discard(c *Container, f func(T) T, next *T) T {
-	if next != nil {
-		return *next
-	}
-	var last T
-	if e := c.table.find(&p.base); e != nil {
-		if v := e.host.(*cell[T]).val.Load(); v != nil {
-			last = *v
-		}
-	}
-	return f(last)
+	return p.write(scopeOf(s, b, "Update"), "Update", f, nil)
 }

@@ -1,6 +1,7 @@
 package weir
 
-// This file owns a container's one timer: a heap of what is due, disposals and timeouts.
+// This file owns a container's one timer: a heap of what is due, disposals, timeouts and
+// retries.
 // Whatever became of an entry is found out when it is due: a listener that returns pays
 // nothing for the timer of the standby that it ended.
 
@@ -14,12 +15,13 @@ type timerKind uint8
 const (
 	disposeTimer timerKind = iota
 	timeoutTimer
+	retryTimer
 )
 
 type timer struct {
 	e    *element
 	at   time.Duration // of the container's clock
-	gen  uint64        // timeouts: the build meant
+	gen  uint64        // timeouts and retries: the build meant
 	kind timerKind
 	i    int // in the heap; -1 out of it
 }
@@ -122,6 +124,8 @@ func (c *Container) rang() {
 			t.e.consider()
 		case timeoutTimer:
 			t.e.timedOut(t, &a)
+		case retryTimer:
+			t.e.retryDue(t, &a)
 		}
 	}
 	c.arm()

@@ -61,7 +61,7 @@ func (c *Container) work() bool {
 
 // queued reports whether something is waiting for a turn to begin or go on.
 func (c *Container) queued() bool {
-	return c.queue.Work() || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
+	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
 }
 
 // settle does what was collected, runs a turn if there is work and nobody else does, and
@@ -166,6 +166,9 @@ func (c *Container) sweep(a *after) (done bool) {
 			continue
 		}
 		switch {
+		case len(t.hooks) == 0 && len(c.selves) > 0:
+			c.nextSelf()
+			c.runHooks(own)
 		case t.next < len(t.calls):
 			c.deliver(own)
 		case t.changed > 0:
@@ -267,7 +270,17 @@ func (c *Container) tell() {
 		c.usage = nil
 	}
 	e.inUsage = false
-	c.turn.of, c.turn.gen, c.turn.hooks = e, e.gen.Load(), e.told()
+	c.turn.of, c.turn.gen, c.turn.hooks = e, e.gen.Load(), e.told(&c.turn.own)
+}
+
+// nextSelf takes the next call of a notifier's listener on itself.
+func (c *Container) nextSelf() {
+	call := c.selves[0]
+	c.selves[0] = selfCall{}
+	if c.selves = c.selves[1:]; len(c.selves) == 0 {
+		c.selves = nil
+	}
+	c.turn.of, c.turn.gen, c.turn.hooks = call.e, call.gen, []*hook{call.fn}
 }
 
 // update brings up to date what is stale and wanted now; what becomes stale meanwhile is

@@ -115,7 +115,7 @@ func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 		panic(named(stop))
 	}
 	if raw == nil {
-		if f, ok := p.impl.(futureKinds); ok {
+		if f, ok := p.impl.(asyncKind); ok {
 			raw = f.failed(stop)
 		}
 	}
@@ -124,20 +124,18 @@ func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 
 func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
 
-// current returns p's element, up to date, and its snapshot, for a write.
-func (c *Container) current(p *base, at place, a *after) (*element, any) {
+// current returns p's element, up to date, and how its build failed if it did, for a write.
+// The element is nil if the container is closed.
+func (c *Container) current(p *base, at place, a *after) (*element, *PanicError) {
 	c.tree.mu.Lock()
 	by := at.ref.builder()
 	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
-		return nil, c.giveUp(p, stop, by, a)
+		c.giveUp(p, stop, by, a)
+		return nil, nil
 	}
-	raw, fail := e.host.raw(), e.fail
-	if fail != nil {
-		c.yield(by, a)
-		panic(fail)
-	}
+	fail := e.fail
 	// No turn yet: an element that nobody uses is to be written, not to be gone.
 	c.tree.unlock(a)
-	return e, raw
+	return e, fail
 }

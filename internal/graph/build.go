@@ -318,6 +318,9 @@ func (n *Node) Publish(isChanged, settled, fail bool) {
 	}
 }
 
+// Recover notes that n, whose value was a kept panic, has been given a value.
+func (n *Node) Recover() { n.flags &^= failed }
+
 // Land ends the asynchronous build of n: what it did not watch again is dropped.
 func (g *Graph) Land(n *Node) {
 	if n.flags&InFlight == 0 {

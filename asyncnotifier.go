@@ -1,0 +1,372 @@
+package weir
+
+// This file owns AsyncNotifierProvider and StreamNotifierProvider: asynchronous states
+// with methods, and the writes to them.
+
+import (
+	"context"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// AsyncNotifier is the state of an [AsyncNotifierProvider]: embed it in a struct, give
+// that a Build method that fetches the first state, and methods that write it. In all else
+// it is like [Notifier].
+type AsyncNotifier[T any] struct{ seat seat }
+
+func (n *AsyncNotifier[T]) asyncNotifier() *AsyncNotifier[T] { return n }
+
+// AsyncNotifierOf is a pointer to a struct that embeds [AsyncNotifier] and has a Build
+// method.
+type AsyncNotifierOf[T any] interface {
+	// Build fetches the state, as the function of a [FutureProvider] does.
+	Build(ctx context.Context, ref Ref) (T, error)
+	asyncNotifier() *AsyncNotifier[T]
+}
+
+// State returns the state, bringing it up to date first. In a first Build it is loading;
+// in a rebuild it is the state of before, loading (rule D13). After disposal it is the
+// zero AsyncValue.
+func (n *AsyncNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
+
+// Set makes v the state, also while a build runs, whose own result is applied later
+// (rule D9). A failure keeps the last value, as a build's does (A1); a bare loading shows
+// what was there as reloading; other parts are taken as they are. After disposal and
+// after Close it does nothing.
+func (n *AsyncNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0) }
+
+// SetData is Set of [Data](v).
+func (n *AsyncNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0) }
+
+// Update makes f of the data the data, waiting until nothing is loading first. Updates of
+// one notifier run one after the other (rule N6). If the state has failed it returns that
+// error, and if f fails f's, without a change. One whose build was replaced while f ran is
+// dropped and returns an error wrapping [ErrInvalidated]; after disposal it is
+// [ErrDisposed], after Close [ErrContainerClosed]. When ctx ends while it waits it
+// returns the cause. f runs without a lock and may take its time; an Update inside f waits
+// for its own caller until ctx ends.
+func (n *AsyncNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
+	return updateState(&n.seat, ctx, f)
+}
+
+// Resolve is [Resolve] of the notifier's own provider.
+func (n *AsyncNotifier[T]) Resolve(ctx context.Context) (T, error) {
+	return resolveState[T](&n.seat, ctx, "Resolve")
+}
+
+// Ref returns the ref of the newest build (rule N2).
+func (n *AsyncNotifier[T]) Ref() Ref { return n.seat.ref() }
+
+// ListenSelf is [Notifier.ListenSelf] for an asynchronous state: it hears of loading and
+// failures as states.
+func (n *AsyncNotifier[T]) ListenSelf(fn func(prev, next AsyncValue[T])) (remove func()) {
+	return listenState(&n.seat, fn)
+}
+
+// StreamNotifier is the state of a [StreamNotifierProvider]: embed it in a struct, give
+// that a Build method that emits states, and methods that write them. In all else it is
+// like [AsyncNotifier].
+type StreamNotifier[T any] struct{ seat seat }
+
+func (n *StreamNotifier[T]) streamNotifier() *StreamNotifier[T] { return n }
+
+// StreamNotifierOf is a pointer to a struct that embeds [StreamNotifier] and has a Build
+// method.
+type StreamNotifierOf[T any] interface {
+	// Build emits states, as the function of a [StreamProvider] does.
+	Build(ctx context.Context, ref Ref, emit func(T) bool) error
+	streamNotifier() *StreamNotifier[T]
+}
+
+// State is [AsyncNotifier.State].
+func (n *StreamNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
+
+// Set is [AsyncNotifier.Set]; what the build emits next replaces it.
+func (n *StreamNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0) }
+
+// SetData is Set of [Data](v).
+func (n *StreamNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0) }
+
+// Update is [AsyncNotifier.Update].
+func (n *StreamNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
+	return updateState(&n.seat, ctx, f)
+}
+
+// Resolve is [Resolve] of the notifier's own provider.
+func (n *StreamNotifier[T]) Resolve(ctx context.Context) (T, error) {
+	return resolveState[T](&n.seat, ctx, "Resolve")
+}
+
+// Ref returns the ref of the newest build (rule N2).
+func (n *StreamNotifier[T]) Ref() Ref { return n.seat.ref() }
+
+// ListenSelf is [AsyncNotifier.ListenSelf].
+func (n *StreamNotifier[T]) ListenSelf(fn func(prev, next AsyncValue[T])) (remove func()) {
+	return listenState(&n.seat, fn)
+}
+
+func listenState[T any](s *seat, fn func(prev, next AsyncValue[T])) (remove func()) {
+	if fn == nil {
+		misuse(s.element("ListenSelf").p, "ListenSelf needs a function")
+	}
+	return s.listenSelf(fn)
+}
+
+// stateOf is State of the asynchronous notifiers.
+func stateOf[T any](s *seat) (v AsyncValue[T]) {
+	e := s.element("State")
+	t := e.c.tree
+	t.mu.Lock()
+	here := s.sits(e) && !e.c.closed
+	t.mu.Unlock()
+	raw := e.host.raw()
+	if here {
+		raw = place{c: e.c}.readSlow(e.p)
+	}
+	if now, ok := raw.(*AsyncValue[T]); ok && now != nil {
+		v = *now
+	}
+	return v
+}
+
+// assign makes v the state; with build it is for that build only. The error says why
+// nothing was written.
+func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
+	e := s.element(op)
+	c := e.c
+	t := c.tree
+	x := e.host.(*cell[AsyncValue[T]])
+	var a after
+	for {
+		t.mu.Lock()
+		if c.closed {
+			t.unlock(&a)
+			return &causeError{e.p, ErrContainerClosed}
+		}
+		if !s.sits(e) {
+			t.unlock(&a)
+			return &causeError{e.p, ErrDisposed}
+		}
+		if _, stop := c.freshElement(e.p, nil, &a); stop != nil || !s.sits(e) {
+			c.done(&a)
+			continue
+		}
+		prev := x.val.Load()
+		t.unlock(&a)
+		next := prev.assigned(v)
+		changed := x.from.differs(prev, &next)
+		settled := changed && next.resting()
+		t.mu.Lock()
+		switch {
+		case x.val.Load() != prev || !s.sits(e) || !e.Fresh() || c.closed:
+			c.done(&a) // somebody was here meanwhile: look again
+			continue
+		case build != 0 && e.newest != build:
+			c.done(&a)
+			return &causeError{e.p, ErrInvalidated}
+		}
+		if !changed {
+			x.tellSelf(&next)
+		} else {
+			t.writes++
+			t.graph.Change(&e.Node, settled)
+			x.publish(&next)
+			if settled {
+				e.wakeWaiters(nil)
+			}
+			t.endStale(&a)
+			e.Show()
+		}
+		e.touchLocked()
+		c.done(&a)
+		return nil
+	}
+}
+
+// resolveState is Resolve of the asynchronous notifiers.
+func resolveState[T any](s *seat, ctx context.Context, op string) (v T, err error) {
+	e := s.element(op)
+	if ctx == nil {
+		misuse(e.p, "%s needs a context: use context.Background if there is none", op)
+	}
+	if err := s.gone(e); err != nil {
+		return v, err
+	}
+	if ctx.Err() != nil {
+		return v, context.Cause(ctx)
+	}
+	raw, err := place{c: e.c}.resolve(ctx, e.p)
+	if err != nil {
+		return v, err
+	}
+	return raw.(*AsyncValue[T]).Result()
+}
+
+// gone is why there is nothing left to write to, or nil.
+func (s *seat) gone(e *element) error {
+	e.c.tree.mu.Lock()
+	defer e.c.tree.mu.Unlock()
+	switch {
+	case e.c.closed:
+		return &causeError{e.p, ErrContainerClosed}
+	case !s.sits(e):
+		return &causeError{e.p, ErrDisposed}
+	}
+	return nil
+}
+
+// updateState is Update of the asynchronous notifiers.
+func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T, err error) {
+	e := s.element("Update")
+	if f == nil {
+		misuse(e.p, "Update needs a function")
+	}
+	if ctx == nil {
+		misuse(e.p, "Update needs a context: use context.Background if there is none")
+	}
+	t := e.c.tree
+	t.mu.Lock()
+	if s.busy == nil {
+		s.busy = make(chan struct{}, 1)
+	}
+	busy := s.busy
+	t.mu.Unlock()
+	select {
+	case busy <- struct{}{}:
+	case <-ctx.Done():
+		return v, context.Cause(ctx)
+	}
+	defer func() { <-busy }()
+	x := e.host.(*cell[AsyncValue[T]])
+	var now AsyncValue[T]
+	var build uint64
+	for {
+		if _, err := resolveState[T](s, ctx, "Update"); err != nil && !s.failed(e) {
+			return v, err
+		}
+		t.mu.Lock()
+		here := s.sits(e)
+		if raw := x.val.Load(); raw != nil {
+			now = *raw
+		}
+		build = e.newest
+		t.mu.Unlock()
+		if !here || now.resting() {
+			break
+		}
+	}
+	if now.err != nil {
+		return now.value, now.err
+	}
+	if v, err = f(now.value); err != nil {
+		return v, err
+	}
+	return v, assign(s, "Update", Data(v), build)
+}
+
+// failed reports whether the state is a failure at rest.
+func (s *seat) failed(e *element) bool {
+	e.c.tree.mu.Lock()
+	defer e.c.tree.mu.Unlock()
+	return s.sits(e) && e.Phase() == graph.Built && e.atRest()
+}
+
+// AsyncNotifierProvider is an asynchronous state with methods, the notifier N. It is an
+// AsyncSource[T].
+type AsyncNotifierProvider[N AsyncNotifierOf[T], T any] struct {
+	asyncProvider[T]
+	create func() N
+}
+
+// NewAsyncNotifierProvider returns a provider of the state of the notifier that create
+// makes: a new one at each call, for each life of an element; see [NewNotifierProvider]
+// and [NewFutureProvider]. A nil create is a *UsageError.
+func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts ...ProviderOption) *AsyncNotifierProvider[N, T] {
+	p := &AsyncNotifierProvider[N, T]{create: create}
+	if p.init(asyncNotifierKind, p, opts); create == nil {
+		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
+	}
+	p.future = p
+	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) { return n.Build(ctx, ref) })
+	return p
+}
+
+// building gives by the build function for notifiers that create makes and build builds.
+func (p *AsyncNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N) (T, error)) {
+	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.asyncNotifier().seat }) }
+	by.make = func(e *element) any { return of(e) }
+	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref.e)) }
+}
+
+func (p *AsyncNotifierProvider[N, T]) origin() *base {
+	if p == nil {
+		return nil
+	}
+	return &p.base
+}
+
+func (p *AsyncNotifierProvider[N, T]) watchable(op string) *base { return p.origin().usable(op) }
+
+func (p *AsyncNotifierProvider[N, T]) identity() *base { return p.origin() }
+
+// Notifier is [NotifierProvider.Notifier]. It does not wait for the build that it starts.
+func (p *AsyncNotifierProvider[N, T]) Notifier(s Scope) N {
+	b := p.watchable("Notifier")
+	return notifierOf[N](scopeOf(s, b, "Notifier"), b)
+}
+
+// Cancel is [FutureProvider.Cancel].
+func (p *AsyncNotifierProvider[N, T]) Cancel(s Scope, cause error) {
+	p.watchable("Cancel")
+	p.cancel(s, cause)
+}
+
+// StreamNotifierProvider is a stream of states with methods, the notifier N. It is an
+// AsyncSource[T].
+type StreamNotifierProvider[N StreamNotifierOf[T], T any] struct {
+	asyncProvider[T]
+	create func() N
+}
+
+// NewStreamNotifierProvider returns a provider of the state of the notifier that create
+// makes: a new one at each call, for each life of an element; see [NewNotifierProvider]
+// and [NewStreamProvider]. A nil create is a *UsageError.
+func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, opts ...ProviderOption) *StreamNotifierProvider[N, T] {
+	p := &StreamNotifierProvider[N, T]{create: create}
+	if p.init(streamNotifierKind, p, opts); create == nil {
+		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
+	}
+	p.future = p
+	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error { return n.Build(ctx, ref, emit) })
+	return p
+}
+
+// building gives by the build function for notifiers that create makes and build builds.
+func (p *StreamNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N, emit func(T) bool) error) {
+	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.streamNotifier().seat }) }
+	by.make = func(e *element) any { return of(e) }
+	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref.e), emit) }
+}
+
+func (p *StreamNotifierProvider[N, T]) origin() *base {
+	if p == nil {
+		return nil
+	}
+	return &p.base
+}
+
+func (p *StreamNotifierProvider[N, T]) watchable(op string) *base { return p.origin().usable(op) }
+
+func (p *StreamNotifierProvider[N, T]) identity() *base { return p.origin() }
+
+// Notifier is [AsyncNotifierProvider.Notifier].
+func (p *StreamNotifierProvider[N, T]) Notifier(s Scope) N {
+	b := p.watchable("Notifier")
+	return notifierOf[N](scopeOf(s, b, "Notifier"), b)
+}
+
+// Cancel is [StreamProvider.Cancel].
+func (p *StreamNotifierProvider[N, T]) Cancel(s Scope, cause error) {
+	p.watchable("Cancel")
+	p.cancel(s, cause)
+}

@@ -1,0 +1,208 @@
+package weir
+
+// This file owns what a notifier, an object with methods around a state, shares with the
+// element that it belongs to: the seat, the instance of one life, and its listeners on
+// itself. The kinds are in syncnotifier.go and asyncnotifier.go.
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// seat is the part of a notifier that knows where it belongs: to the element that made it,
+// for one life of that (rule N1).
+type seat struct {
+	e    atomic.Pointer[element]
+	busy chan struct{} // holds a token while an Update runs (N6); guarded by the lock
+}
+
+// element returns the element that the notifier belongs to, or raises a *UsageError if it
+// belongs to none yet (rule N3).
+func (s *seat) element(op string) *element {
+	e := s.e.Load()
+	if e == nil {
+		misuse(nil, "%s of a notifier that no provider has made: reach it with the provider's Notifier method", op)
+	}
+	return e
+}
+
+// sits reports whether the life that the notifier belongs to is not over. The lock is held.
+func (s *seat) sits(e *element) bool { return !e.dead && e.rare != nil && e.rare.seat == s }
+
+// ref is the newest build's (rule N2).
+func (s *seat) ref() Ref {
+	e := s.element("Ref")
+	e.c.tree.mu.Lock()
+	defer e.c.tree.mu.Unlock()
+	return Ref{e, e.newest}
+}
+
+// place is where a write through scope takes place; a nil scope is the notifier's own
+// container.
+func (s *seat) place(e *element, in Scope, op string) place {
+	if in == nil {
+		return place{c: e.c}
+	}
+	at := scopeOf(in, e.p, op)
+	if at.c.tree != e.c.tree {
+		misuse(e.p, "%s with a scope of another container tree than the notifier's", op)
+	}
+	at.c = e.c
+	return at
+}
+
+// outside is a *UsageError if the notifier's own synchronous build is what is calling (N5).
+func (s *seat) outside(e *element, op string) {
+	e.c.tree.mu.Lock()
+	building := e.Phase() == graph.Building && !e.async
+	e.c.tree.mu.Unlock()
+	if building && stackHas(computing) { // else it is another goroutine's, which waits for the build
+		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
+	}
+}
+
+// instance returns the notifier of e's life, making it with create if there is none. The
+// lock is not held. Of two that come at once one makes it and the other waits.
+func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {
+	t := e.c.tree
+	t.mu.Lock()
+	r := e.more()
+	for r.notifier == nil && r.making != nil {
+		ch := r.making
+		t.mu.Unlock()
+		<-ch
+		t.mu.Lock()
+	}
+	if n, ok := r.notifier.(N); ok {
+		t.mu.Unlock()
+		return n
+	}
+	making := make(chan struct{})
+	r.making = making
+	t.mu.Unlock()
+	var n N
+	var s *seat
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if r.making == making { // else that life is over
+			if r.making = nil; s != nil {
+				r.notifier, r.seat = n, s
+			}
+		}
+		close(making)
+	}()
+	n = create()
+	if isNil(n) {
+		misuse(e.p, "create returned a nil notifier")
+	}
+	of := seatOf(n)
+	if !of.e.CompareAndSwap(nil, e) {
+		misuse(e.p, "create returned a notifier that belongs to an element already: make a new one at each call")
+	}
+	s = of
+	return n
+}
+
+// isNil reports whether n is a nil pointer or interface.
+func isNil[N any](n N) (null bool) {
+	defer func() {
+		if recover() != nil { // a struct that cannot be compared is not nil
+			null = false
+		}
+	}()
+	var zero N
+	return any(n) == any(zero)
+}
+
+// selfListener is a notifier's listener on itself.
+type selfListener struct {
+	fn any // func(prev, next S)
+}
+
+// selfCall is a selfListener to be called.
+type selfCall struct {
+	e   *element
+	gen uint64
+	by  *selfListener
+	fn  *hook
+}
+
+// listenSelf adds fn, a func(prev, next S), to the listeners on itself of the newest build.
+func (s *seat) listenSelf(fn any) (remove func()) {
+	e := s.element("ListenSelf")
+	t := e.c.tree
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !s.sits(e) || !e.live(e.gen.Load()) {
+		return func() {}
+	}
+	x := &selfListener{fn}
+	l := e.lived()
+	l.selves = append(l.selves, x)
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		l.selves = slices.DeleteFunc(slices.Clone(l.selves), func(o *selfListener) bool { return o == x })
+		for _, call := range e.c.selves {
+			if call.by == x {
+				call.fn.removed.Store(true)
+			}
+		}
+	}
+}
+
+// notifierOf returns the notifier of p's element, in at, which is built if need be.
+func notifierOf[N any](at place, p *base) N {
+	var a after
+	c := at.c
+	c.tree.mu.Lock()
+	by := at.ref.builder()
+	e, stop := c.freshElement(p, by, &a)
+	if stop != nil {
+		c.giveUp(p, stop, by, &a)
+		if e = c.table.find(p); e == nil {
+			panic(&causeError{p, ErrContainerClosed})
+		}
+		c.tree.mu.Lock()
+	}
+	fail := e.fail
+	var have any
+	if e.rare != nil {
+		have = e.rare.notifier
+	}
+	closed := c.closed
+	e.touchLocked()
+	if have == nil && !closed && fail == nil {
+		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
+		have = made(e)
+		c.tree.mu.Lock()
+	}
+	c.yield(by, &a)
+	a.rethrow()
+	if have != nil {
+		return have.(N)
+	}
+	if fail != nil {
+		panic(fail)
+	}
+	panic(&causeError{p, ErrContainerClosed})
+}
+
+// made is the instance of e, whose asynchronous build has begun. What create panics with
+// is raised as the build's failure will be.
+func made(e *element) any {
+	returned := false
+	defer func() {
+		if !returned {
+			if r := recover(); r != nil {
+				panic(panicked(e.p, r))
+			}
+		}
+	}()
+	n := e.future.(interface{ notifier(e *element) any }).notifier(e)
+	returned = true
+	return n
+}
