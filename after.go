@@ -35,10 +35,11 @@ type cancellation struct {
 
 // start is an asynchronous build function to be run on a goroutine of its own.
 type start struct {
-	e   *element
-	gen uint64
-	ctx context.Context
-	err error // what it fails with instead
+	e      *element
+	gen    uint64
+	ctx    context.Context
+	err    error // what it fails with instead
+	reason BuildReason
 }
 
 // unlock lets go of the lock and does what was collected. It may be called with nothing
@@ -62,7 +63,7 @@ func (t *tree) unlock(a *after) {
 			go s.e.future.fail(s.e, s.gen, named(s.err))
 			continue
 		}
-		go s.e.future.run(s.e, s.gen, s.ctx)
+		go s.run()
 	}
 	if len(ends) > 0 {
 		(&endings{todo: ends}).run(a)

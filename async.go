@@ -33,6 +33,8 @@ type asyncKind interface {
 	// retried has the outcome of synchronous build gen, which was just computed, be retried
 	// if the policy says so.
 	retried(e *element, gen uint64, a *after)
+	// computed is the error of the synchronous build that was just computed, or nil.
+	computed(e *element) error
 	// good reports whether the state is data at rest.
 	good(e *element) bool
 	// failed is the snapshot of a first value that cannot be had.
@@ -119,7 +121,7 @@ func isQuiet(err error) bool {
 func (p *asyncProvider[T]) retried(e *element, gen uint64, a *after) {
 	x := e.host.(*cell[AsyncValue[T]])
 	next := x.next
-	if !x.from.tries || next == nil || next.err == nil || next.load != atRest {
+	if !x.from.Load().tries || next == nil || next.err == nil || next.load != atRest {
 		return
 	}
 	if d, ok := e.retryIn(gen, next.err, a); ok {
@@ -134,6 +136,13 @@ func (p *asyncProvider[T]) last(e *element) (v AsyncValue[T]) {
 		v = *last
 	}
 	return v
+}
+
+func (p *asyncProvider[T]) computed(e *element) error {
+	if next := e.host.(*cell[AsyncValue[T]]).next; next != nil && next.load == atRest {
+		return next.err
+	}
+	return nil
 }
 
 func (p *asyncProvider[T]) good(e *element) bool {
@@ -216,6 +225,9 @@ func (p *asyncProvider[T]) fail(e *element, gen uint64, err error) {
 // build is over (rule C4).
 func (p *asyncProvider[T]) land(e *element, gen uint64, v T, err error) {
 	var a after
+	if e.observed() {
+		e.landed(gen, err, &a)
+	}
 	e.returned(gen, &a)
 	if err == errEnded {
 		p.publish(e, gen, p.ended(e), nil, &a)

@@ -154,7 +154,7 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 		prev := x.val.Load()
 		t.unlock(&a)
 		next := prev.assigned(v)
-		changed := x.from.differs(prev, &next)
+		changed := x.from.Load().differs(prev, &next)
 		settled := changed && next.resting()
 		t.mu.Lock()
 		switch {

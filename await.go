@@ -68,7 +68,9 @@ func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
 
 // await is Await without the type.
 func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
-	e, c := r.e, r.e.c
+	e := r.e
+	e.declares(p, "Await")
+	c := e.c.home(p)
 	t := c.tree
 	var a after
 	ctx := r.Context()
@@ -178,6 +180,10 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	if at.ref.e != nil {
 		own = at.ref.Context().Done()
 	}
+	var shut <-chan struct{}
+	if at.via != nil {
+		shut = at.via.Context().Done()
+	}
 	var a after
 	var e *element // that it is a listener of
 	returns := false
@@ -197,7 +203,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	}
 	for {
 		if at.overLocked() {
-			err = at.ref.e.why(at.ref.gen)
+			err = at.why(p)
 			break
 		}
 		now, stop := c.freshElement(p, by, &a)
@@ -232,6 +238,8 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			err = context.Cause(ctx)
 		case <-own:
 			err = context.Cause(at.ref.Context())
+		case <-shut:
+			err = &causeError{p, ErrContainerClosed}
 		}
 		t.mu.Lock()
 		if by != nil {

@@ -22,6 +22,7 @@ func (*Tx) scope() {}
 
 // staged is one state's write to come.
 type staged struct {
+	c    *Container // where it is
 	p    writable
 	next any
 }
@@ -39,7 +40,7 @@ type writable interface {
 func (p *provider[T]) isChange(e *element, next any) bool {
 	x := e.host.(*cell[T])
 	old := x.val.Load()
-	return old == nil || x.from.differs(old, next.(*T))
+	return old == nil || x.from.Load().differs(old, next.(*T))
 }
 
 func (p *provider[T]) apply(e *element, next any, change bool) {
@@ -64,15 +65,15 @@ func (tx *Tx) end() {
 }
 
 // staged returns what was staged for p, or nil.
-func (tx *Tx) staged(p *base) any {
+func (tx *Tx) staged(c *Container, p *base) any {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	return tx.lookup(p)
+	return tx.lookup(c, p)
 }
 
-func (tx *Tx) lookup(p *base) any {
+func (tx *Tx) lookup(c *Container, p *base) any {
 	for i := range tx.writes {
-		if tx.writes[i].p.identity() == p {
+		if tx.writes[i].c == c && tx.writes[i].p.identity() == p {
 			return tx.writes[i].next
 		}
 	}
@@ -80,19 +81,20 @@ func (tx *Tx) lookup(p *base) any {
 }
 
 // stage is Set and Update through a Tx.
-func stage[T any](tx *Tx, p *provider[T], f func(T) T, next *T) T {
+func stage[T any](at place, p *provider[T], f func(T) T, next *T) T {
+	tx, c := at.tx, at.c
 	for {
-		old := tx.staged(&p.base)
+		old := tx.staged(c, &p.base)
 		v := next
 		if v == nil {
 			var last T
-			if old == nil && tx.c.closing.Load() {
-				return p.discard(tx.c, f, nil) // nothing will be applied
+			if old == nil && c.closing.Load() {
+				return p.discard(c, f, nil) // nothing will be applied
 			}
 			if old != nil {
 				last = *old.(*T)
 			} else {
-				last = *viewed(&p.base, p.view(place{c: tx.c}.readSlow(&p.base)))
+				last = *viewed(&p.base, p.view(place{c: c}.readSlow(&p.base)))
 			}
 			fresh := f(last)
 			v = &fresh
@@ -102,7 +104,7 @@ func stage[T any](tx *Tx, p *provider[T], f func(T) T, next *T) T {
 			tx.mu.Unlock()
 			tx.usable(&p.base, "a write")
 		}
-		if next == nil && tx.lookup(&p.base) != old {
+		if next == nil && tx.lookup(c, &p.base) != old {
 			tx.mu.Unlock()
 			continue
 		}
@@ -111,12 +113,12 @@ func stage[T any](tx *Tx, p *provider[T], f func(T) T, next *T) T {
 		}
 		found := false
 		for i := range tx.writes {
-			if tx.writes[i].p.identity() == &p.base {
+			if tx.writes[i].c == c && tx.writes[i].p.identity() == &p.base {
 				tx.writes[i].next, found = v, true
 			}
 		}
 		if !found {
-			tx.writes = append(tx.writes, staged{p, v})
+			tx.writes = append(tx.writes, staged{c, p, v})
 		}
 		tx.mu.Unlock()
 		return *v
@@ -167,7 +169,7 @@ func (tx *Tx) commit() {
 		targets := room[:0]
 		any := false
 		for _, w := range tx.writes {
-			e, fail := c.current(w.p.identity(), place{c: c}, &a)
+			e, fail := w.c.current(w.p.identity(), place{c: w.c}, &a)
 			if e == nil {
 				return // closed
 			}
@@ -177,7 +179,7 @@ func (tx *Tx) commit() {
 			targets = append(targets, target{w, e, raw, fail, change})
 		}
 		t.mu.Lock()
-		if any && !unmoved(c, targets) {
+		if any && !unmoved(targets) {
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
 		}
@@ -212,9 +214,9 @@ func (tx *Tx) commit() {
 }
 
 // unmoved reports whether all targets are still what they were compared with.
-func unmoved(c *Container, targets []target) bool {
+func unmoved(targets []target) bool {
 	for _, w := range targets {
-		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || w.e.fail != w.fail || c.closed {
+		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || w.e.fail != w.fail || w.c.closed {
 			return false
 		}
 	}

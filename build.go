@@ -6,6 +6,7 @@ package weir
 
 import (
 	"errors"
+	"time"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -24,18 +25,19 @@ const eager = 64
 type drive struct {
 	t        *tree
 	walk     graph.Walk
-	own      after    // what is to be done without the lock; it would escape to the heap as its caller's
-	by       *element // whose build needs it; nil if none
-	on       *element // what it runs or waits for
-	running  *element // whose synchronous build function is on this goroutine now
-	checking bool     // a selector is
-	aim      *element // what it brings up to date
-	stop     error    // it cannot go on: a cycle, a closed container
-	next     *drive   // of by's
-	over     func()   // what becomes of the rest after a Goexit
-	handed   bool     // over was called
-	held     bool     // aim is held against disposal, to be released if the walk is lost
-	verify   bool     // aim is a build in flight, to be ended if it is out of date
+	own      after     // what is to be done without the lock; it would escape to the heap as its caller's
+	by       *element  // whose build needs it; nil if none
+	on       *element  // what it runs or waits for
+	running  *element  // whose synchronous build function is on this goroutine now
+	checking bool      // a selector is
+	aim      *element  // what it brings up to date
+	stop     error     // it cannot go on: a cycle, a closed container
+	next     *drive    // of by's
+	over     func()    // what becomes of the rest after a Goexit
+	handed   bool      // over was called
+	held     bool      // aim is held against disposal, to be released if the walk is lost
+	began    time.Time // of the running build, if it is observed
+	verify   bool      // aim is a build in flight, to be ended if it is out of date
 }
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
@@ -58,7 +60,7 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 		if c.closed {
 			return nil, &causeError{p, ErrContainerClosed}
 		}
-		e := c.element(p)
+		e := c.element(p, a)
 		if e.Fresh() {
 			return e, nil
 		}
@@ -163,6 +165,10 @@ func (d *drive) steps() (done bool) {
 				e.Want()
 				return true // it was ended; the next is not for this one to begin
 			}
+			if e.rare != nil && e.rare.retarget != nil {
+				e.host.retarget(e.rare.retarget)
+				e.rare.retarget = nil
+			}
 			if d.turn() && !e.Active() { // an unused build in flight that had to end; nobody wants the next
 				d.aim.Want()
 				return true
@@ -193,7 +199,18 @@ func (d *drive) build(e *element) {
 		e.c.reading++
 	}
 	d.t.mu.Unlock()
+	if e.observed() {
+		d.began = time.Now()
+		e.started(gen, e.reason, &d.own) // the build is this goroutine's: its reason stands
+	}
 	changed := d.compute(e, gen)
+	if e.observed() {
+		var err error
+		if e.future != nil {
+			err = e.future.computed(e)
+		}
+		e.finished(gen, e.reason, time.Since(d.began), err, &d.own)
+	}
 	if e.future != nil {
 		e.future.retried(e, gen, &d.own)
 	}
@@ -201,19 +218,6 @@ func (d *drive) build(e *element) {
 	d.built()
 	e.exhausted()
 	e.commit(changed, nil, &d.own)
-}
-
-// exhausted makes the failure of a build that has ended itself too often: with the lock
-// let go, for the name may be made by user code. The build is the caller's to commit.
-func (e *element) exhausted() {
-	if e.selfEnds < maxRuns {
-		return
-	}
-	t := e.c.tree
-	t.mu.Unlock()
-	fail := panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns))
-	t.mu.Lock()
-	e.rare.self = fail
 }
 
 // built notes that the build function is done, one way or another.
@@ -273,6 +277,9 @@ func (d *drive) crashed(r any) {
 		d.built()
 		d.t.mu.Unlock()
 		fail := panicked(e.p, r) // makes a name: see exhausted
+		if e.observed() {
+			e.finished(e.newest, e.reason, time.Since(d.began), fail.asError(), &d.own)
+		}
 		d.t.mu.Lock()
 		e.exhausted()
 		e.failed(fail, &d.own)
@@ -297,17 +304,6 @@ func (d *drive) crashed(r any) {
 	c.yield(d.by, &d.own)
 }
 
-// failed commits a synchronous build that ended with fail: a kept panic, or the error of a
-// kind that can fail.
-func (e *element) failed(fail *PanicError, a *after) {
-	if e.future != nil {
-		e.future.keep(e, fail.asError())
-		e.commit(true, nil, a)
-		return
-	}
-	e.commit(false, fail, a)
-}
-
 // release undoes the hold that a walk has on its aim.
 func (e *element) release() {
 	if e.walkers--; e.walkers == 0 {
@@ -315,122 +311,6 @@ func (e *element) release() {
 			e.noteUsage()
 		}
 		e.leave()
-	}
-}
-
-// begin starts a synchronous build of e. The lock is held.
-func (e *element) begin(by *element) (gen uint64) {
-	t := e.c.tree
-	t.gen++
-	e.because()
-	e.c.busy++
-	if by != nil {
-		e.depth = by.depth + 1
-	} else {
-		e.depth = 0
-	}
-	t.graph.Begin(&e.Node, t.gen, false)
-	e.gen.Store(t.gen)
-	e.newest = t.gen
-	if e.p.settings().timeout > 0 || e.future != nil && e.retryPolicy() != nil {
-		e.more()
-	}
-	if e.rare != nil {
-		e.rare.built = e.c.now()
-		e.rare.stop = nil
-		e.rare.retries = false
-		e.unretry()
-		e.timed()
-	}
-	return t.gen
-}
-
-// timed sets the timeout of the build that begins.
-func (e *element) timed() {
-	if d := e.p.settings().timeout; d > 0 {
-		e.rare.timeout = e.c.schedule(e, e.c.now()+d, timeoutTimer)
-	}
-}
-
-// commit ends a synchronous build of e. The lock is held.
-func (e *element) commit(changed bool, fail *PanicError, a *after) {
-	t := e.c.tree
-	e.c.rest()
-	e.untimed()
-	if r := e.rare; r != nil && e.auto() {
-		r.lasted = e.c.now() - r.built
-	}
-	ok := t.graph.Commit(&e.Node)
-	switch {
-	case e.c.closed:
-		e.detach(&causeError{e.p, ErrContainerClosed}, a)
-		t.graph.Dispose(&e.Node)
-	case e.rare != nil && e.rare.stop != nil: // Cancel or Timeout: the result is theirs
-		e.detach(e.rare.stop, a)
-		e.publishStop(e.rare.stop, e.rare.keep, a)
-		e.rare.stop = nil
-	case ok:
-		e.selfEnds = 0
-		e.publish(changed, fail, a)
-		if r := e.rare; r != nil {
-			if r.retries {
-				r.retries = false
-				e.retryAt(r.retryIn)
-			} else if e.future != nil && !e.async && e.future.good(e) {
-				r.attempts = 0
-			}
-		}
-	case e.gen.Load() != 0:
-		t.graph.Discard(&e.Node)
-		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
-		e.again()
-	case e.rare.self != nil:
-		fail := e.rare.self
-		e.selfEnds, e.rare.self = 0, nil
-		e.detach(e.rare.over, a)
-		t.graph.Judge(&e.Node)
-		if e.future != nil {
-			e.future.keep(e, fail.asError())
-			e.publish(true, nil, a)
-		} else {
-			e.publish(false, fail, a)
-		}
-	default:
-		t.graph.Discard(&e.Node)
-		e.detach(e.rare.over, a)
-	}
-	e.woken()
-	e.leave()
-}
-
-// maxRuns is how often in a row a build may end itself before that is an error.
-const maxRuns = 1000
-
-// publish makes the outcome of a build visible.
-func (e *element) publish(changed bool, fail *PanicError, a *after) {
-	switch {
-	case fail != nil:
-		changed = true
-	case changed:
-		e.host.release(true)
-	case e.fail != nil: // a value after a failure is always a change (rule P1)
-		e.host.release(true)
-		changed = true
-	default:
-		e.host.release(false)
-	}
-	e.fail = fail
-	e.Node.Publish(changed, changed, fail != nil)
-	e.Show()
-	if changed && !e.async {
-		e.wakeWaiters(nil)
-	}
-	if e.Has(graph.Dirty) && e.life != nil { // outdated by a State after its last Watch: its end is known (D4)
-		e.cause |= byReload
-		e.end(ErrDependencyChanged, a)
-	}
-	if !e.Active() && e.Has(graph.Usage) {
-		e.NodeEvent(graph.OffDuty) // read, and nobody listens (rule L4)
 	}
 }
 

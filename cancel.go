@@ -26,6 +26,7 @@ type refKey struct{}
 // (rule C1). Nothing registers with the container's context: the build's is cancelled
 // from the graph, with a cause of its own.
 func (c *Container) newContext(ref Ref) (bc buildContext) {
+	c.contextLocked()
 	ctx := context.WithValue(c.values, refKey{}, ref)
 	bc.Context, bc.cancel = context.WithCancelCause(ctx)
 	return bc
@@ -113,8 +114,12 @@ func (e *element) detach(why error, a *after) {
 		return
 	}
 	e.life = nil
-	e.Unset(graph.Life | graph.Joins | graph.Owner)
-	if e.rare != nil {
+	e.Unset(graph.Life | graph.Owner)
+	if e.observed() {
+		for i := range e.rare.joins {
+			e.rare.joins[i].hooks = false
+		}
+	} else if e.Unset(graph.Joins); e.rare != nil {
 		e.rare.joins = nil
 	}
 	for _, s := range l.owned {
@@ -124,11 +129,11 @@ func (e *element) detach(why error, a *after) {
 		e.rare.since = e.c.now()
 		e.noteUsage()
 	}
-	x := &ending{e: e, life: l, why: why, hooks: l.pick(nil, onDispose)}
-	if len(x.hooks) > 0 || l.context.Context != nil {
+	x := &ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}
+	if len(x.hooks) > 0 || l.context.Context != nil || e.observed() {
 		e.ending++
 		e.Set(graph.Blocked)
-		e.c.busy++
+		e.c.occupy()
 		a.ends = append(a.ends, x)
 	}
 }

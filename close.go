@@ -5,6 +5,7 @@ package weir
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -15,6 +16,8 @@ import (
 // Afterwards values that were there can still be read, and nothing else happens (rule
 // G10). Closing again does nothing. Close does not wait for build functions:
 // [Container.Shutdown] does.
+//
+// Children are closed first, in the same step (rule S3).
 func (c *Container) Close() {
 	c.valid("Close")
 	var a after
@@ -23,11 +26,27 @@ func (c *Container) Close() {
 		c.tree.unlock(&a)
 		return
 	}
+	shut := c.closeLocked(nil, &a)
+	c.orphan()
+	c.settle(&a) // what other containers have lost in listeners
+	for _, x := range shut {
+		x.cancelContext()
+		x.tellClosed(&a)
+	}
+	a.rethrow()
+}
+
+// closeLocked closes c after its children, and appends them all in that order.
+func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
+	for child := c.children; child != nil; child = child.next {
+		shut = child.closeLocked(shut, a)
+	}
+	c.children = nil
 	c.closed = true
 	c.closing.Store(true)
 	why := ErrContainerClosed
 	for _, e := range c.dependentsFirst() {
-		e.end(why, &a)
+		e.end(why, a)
 		for s := e.first; s != nil; s = e.first {
 			s.detach()
 		}
@@ -38,11 +57,14 @@ func (c *Container) Close() {
 			e.woken()
 		}
 	}
+	for s := range c.away {
+		s.detach()
+	}
 	c.queue.Clear()
 	for _, x := range c.timers {
 		x.i = -1 // out of the heap, for builds that return later
 	}
-	c.usage, c.dying, c.selves, c.timers = nil, nil, nil, nil
+	c.usage, c.dying, c.selves, c.timers, c.prepared = nil, nil, nil, nil, nil
 	c.turn.changed, c.turn.used = 0, 0
 	if !c.turn.running { // else it lets them go
 		c.flushed()
@@ -54,9 +76,29 @@ func (c *Container) Close() {
 	if c.unhook != nil {
 		c.unhook()
 	}
-	c.tree.unlock(&a)
-	c.cancel(why)
-	a.rethrow()
+	return append(shut, c)
+}
+
+// cancelContext ends the context of c, which is closed, if there is one.
+func (c *Container) cancelContext() {
+	c.tree.mu.Lock()
+	cancel := c.cancel
+	c.tree.mu.Unlock()
+	if cancel != nil {
+		cancel(ErrContainerClosed)
+	}
+}
+
+func (c *Container) tellClosed(a *after) {
+	if c.observers == nil {
+		return
+	}
+	ev := ContainerClosedEvent{c, time.Now()}
+	c.observe(nil, a, func(o *Observer) {
+		if o.ContainerClosed != nil {
+			o.ContainerClosed(ev)
+		}
+	})
 }
 
 // dependentsFirst lists the elements so that each comes after all that watch it.
@@ -76,6 +118,9 @@ func (c *Container) dependentsFirst() []*element {
 	for i := 0; i < len(order); i++ {
 		for n := range order[i].AllDeps {
 			d := n.Host.(*element)
+			if d.c != c {
+				continue
+			}
 			if left[d]--; left[d] == 0 {
 				order = append(order, d)
 			}
@@ -105,7 +150,7 @@ func (c *Container) Shutdown(ctx context.Context) error {
 	c.tree.mu.Lock()
 	c.checkResting()
 	var resting chan struct{}
-	if c.busy > 0 || c.turn.running {
+	if c.busy > 0 {
 		if c.resting == nil {
 			c.resting = make(chan struct{})
 		}
@@ -124,12 +169,14 @@ func (c *Container) Shutdown(ctx context.Context) error {
 
 // rest notes that a build function or the hooks of one have returned. The lock is held.
 func (c *Container) rest() {
-	c.busy--
-	c.checkResting()
+	for x := c; x != nil; x = x.parent {
+		x.busy--
+		x.checkResting()
+	}
 }
 
 func (c *Container) checkResting() {
-	if c.closed && c.busy == 0 && !c.turn.running && c.resting != nil {
+	if c.closed && c.busy == 0 && c.resting != nil {
 		close(c.resting)
 		c.resting = nil
 	}

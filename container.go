@@ -17,11 +17,12 @@ import (
 type tree struct {
 	mu     sync.Mutex
 	graph  graph.Graph
-	gen    uint64      // of the newest build
-	writes uint64      // from outside: Set, Batch, Invalidate, Cancel
-	spare  []*drive    // not in use
-	runs   int         // of OnDispose hooks, under way
-	hooked []*hookWait // those that wait for a build
+	gen    uint64       // of the newest build
+	writes uint64       // from outside: Set, Batch, Invalidate, Cancel
+	spare  []*drive     // not in use
+	runs   int          // of OnDispose hooks, under way
+	hooked []*hookWait  // those that wait for a build
+	ready  []*Container // children that may have work for a turn
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks
@@ -29,8 +30,10 @@ type tree struct {
 // rest and one timer (rule G6). All its methods are safe for concurrent use (G1). Make
 // one with [NewContainer] and end it with [Container.Shutdown].
 type Container struct {
-	tree  *tree
-	table elements
+	tree   *tree
+	table  elements
+	parent *Container // nil of the root
+	root   *Container
 
 	// Guarded by tree.mu.
 	queue   graph.Queue
@@ -42,7 +45,13 @@ type Container struct {
 	busy    int // build functions and endings that are running
 	putOff  int // elements that a turn left to the builds of others, and will come back to
 	closed  bool
+	listed  bool          // in tree.ready
 	resting chan struct{} // closed when a closed container has come to rest
+
+	children   *Container        // the newest; the others by next
+	prev, next *Container        // siblings
+	away       map[*sub]struct{} // listeners made through c whose elements are elsewhere
+	prepared   map[*base]impl    // made by the override of a family, for elements to come
 
 	timers   timers
 	alarm    *time.Timer
@@ -54,11 +63,17 @@ type Container struct {
 	disposeDelay time.Duration
 	onPanic      func(*PanicError)
 	retry        RetryPolicy
-	overrides    map[*base]impl
-	ctx          context.Context
-	cancel       context.CancelCauseFunc
-	values       context.Context // ctx without its end: the parent of all builds
+	observers    []*Observer // the container's own, then its parent's
+	profiling    bool
+	given        context.Context // WithContext
 	unhook       func() bool
+	depth        int
+
+	// Guarded by tree.mu.
+	overrides []override
+	ctx       context.Context // made when it is first needed
+	cancel    context.CancelCauseFunc
+	values    context.Context // ctx without its end: the parent of all builds
 
 	closing atomic.Bool // closed, without the lock
 	errors  errorLog
@@ -79,7 +94,7 @@ func WithContext(ctx context.Context) ContainerOption {
 	if ctx == nil {
 		misuse(nil, "WithContext needs a context")
 	}
-	return containerOption(func(c *Container) { c.ctx = ctx })
+	return containerOption(func(c *Container) { c.given = ctx })
 }
 
 // WithDisposeDelay sets how long AutoDispose elements without a [DisposeDelay] of their
@@ -103,25 +118,88 @@ func WithPanicHandler(fn func(*PanicError)) ContainerOption {
 	return containerOption(func(c *Container) { c.onPanic = fn })
 }
 
-// NewContainer returns an empty container.
+// NewContainer returns an empty container: the root of a tree, or with [WithParent] a child.
+// Overriding a provider twice, or in a child one that is not [Scoped], is a *UsageError.
 func NewContainer(opts ...ContainerOption) *Container {
-	c := &Container{tree: &tree{}, made: time.Now(), disposeDelay: DefaultDisposeDelay, ctx: context.Background()}
-	c.tree.graph.Init()
+	c := &Container{disposeDelay: -1}
 	for _, o := range opts {
 		if o == nil {
 			misuse(nil, "a nil ContainerOption was given")
 		}
 		o.applyTo(c)
 	}
-	parent := c.ctx
-	c.values = context.WithoutCancel(parent)
-	c.ctx, c.cancel = context.WithCancelCause(c.values)
-	if parent.Done() != nil {
-		c.tree.mu.Lock() // parent may end at once
-		c.unhook = context.AfterFunc(parent, c.Close)
+	if c.parent == nil {
+		c.plant()
+	} else {
+		c.join()
+	}
+	if c.given != nil && c.given.Done() != nil {
+		c.tree.mu.Lock() // it may end at once
+		if !c.closed {
+			c.unhook = context.AfterFunc(c.given, c.Close)
+		}
 		c.tree.mu.Unlock()
 	}
 	return c
+}
+
+// plant makes c the root of a tree.
+func (c *Container) plant() {
+	c.root, c.tree, c.made = c, &tree{}, time.Now()
+	c.tree.graph.Init()
+	if c.disposeDelay < 0 {
+		c.disposeDelay = DefaultDisposeDelay
+	}
+}
+
+// join makes c a child of its parent.
+func (c *Container) join() {
+	p := c.parent
+	for i := range c.overrides {
+		if o := c.overrides[i].p; !o.settings().scoped {
+			misuse(o, "overridden in a child container: give it the option Scoped(), or override it in the root")
+		}
+	}
+	c.root, c.tree, c.made, c.depth = p.root, p.tree, p.made, p.depth+1
+	c.queue.Tell = true
+	if c.disposeDelay < 0 {
+		c.disposeDelay = p.disposeDelay
+	}
+	if c.onPanic == nil {
+		c.onPanic = p.onPanic
+	}
+	if c.retry == nil {
+		c.retry = p.retry
+	}
+	c.observers = append(c.observers, p.observers...)
+	c.profiling = c.profiling || p.profiling
+	c.tree.mu.Lock()
+	if p.closed {
+		c.closed = true
+		c.closing.Store(true)
+	} else {
+		c.adopt()
+	}
+	c.tree.mu.Unlock()
+}
+
+// contextLocked makes the container's context if there is none. Most children never need
+// one.
+func (c *Container) contextLocked() context.Context {
+	if c.ctx == nil {
+		from := context.Background()
+		for x := range c.chain {
+			if x.given != nil {
+				from = x.given
+				break
+			}
+		}
+		c.values = context.WithoutCancel(from)
+		if c.ctx, c.cancel = context.WithCancelCause(c.values); c.closed {
+			c.cancel(ErrContainerClosed)
+		}
+	}
+	return c.ctx
 }
 
 // valid is a *UsageError for a container that NewContainer did not make.
@@ -131,18 +209,38 @@ func (c *Container) valid(op string) {
 	}
 }
 
-// element returns p's element, made if there is none. The lock is held.
-func (c *Container) element(p *base) *element {
-	if e := c.table.find(p); e != nil {
+// element returns p's element in c, its home, made if there is none. The lock is held, and
+// given away to run what the override of a family has for a member.
+func (c *Container) element(p *base, a *after) *element {
+	for {
+		if e := c.table.find(p); e != nil {
+			return e
+		}
+		i := p.impl
+		if o := c.override(p); o != nil {
+			if i = o.by; o.member != nil {
+				if i = c.prepared[p]; i == nil {
+					c.prepare(p, o.member, a)
+					continue
+				}
+				delete(c.prepared, p)
+			}
+		}
+		e := i.newElement(c, p)
+		c.table.add(e)
 		return e
 	}
-	i := p.impl
-	if o, ok := c.overrides[p]; ok {
-		i = o
+}
+
+// prepare has the override of p's family make what builds p's element.
+func (c *Container) prepare(p *base, of func(p *base) impl, a *after) {
+	c.tree.unlock(a)
+	i := of(p)
+	c.tree.mu.Lock()
+	if c.prepared == nil {
+		c.prepared = map[*base]impl{}
 	}
-	e := i.newElement(c, p)
-	c.table.add(e)
-	return e
+	c.prepared[p] = i
 }
 
 // readable reports whether a reader may load the value without the lock, and notes the
@@ -170,6 +268,23 @@ func (c *Container) Exists(p AnyProvider) bool {
 	return false
 }
 
+// occupy notes that a build function, hooks of one, or a turn are running, which Shutdown of
+// c and of its ancestors waits for. The lock is held.
+func (c *Container) occupy() {
+	for x := c; x != nil; x = x.parent {
+		x.busy++
+	}
+}
+
+// makeReady notes that c may have work for a turn: whoever settles looks at the root, and
+// at the children that are in this list.
+func (c *Container) makeReady() {
+	if c.parent != nil && !c.listed {
+		c.listed = true
+		c.tree.ready = append(c.tree.ready, c)
+	}
+}
+
 // Flush returns when everything that was queued before the call has been delivered: nil,
 // or the cause of ctx if that ends first. Inside a hook, listener or build it would wait
 // for its own caller: only ctx ends it then (rule G12).
@@ -177,6 +292,11 @@ func (c *Container) Flush(ctx context.Context) error {
 	c.valid("Flush")
 	if ctx == nil {
 		misuse(nil, "Flush needs a context")
+	}
+	if c.parent != nil { // what they have queued may reach c
+		if err := c.parent.Flush(ctx); err != nil {
+			return err
+		}
 	}
 	var a after
 	c.tree.mu.Lock()
@@ -186,6 +306,7 @@ func (c *Container) Flush(ctx context.Context) error {
 	}
 	ch := make(chan struct{})
 	c.turn.flushNext = append(c.turn.flushNext, ch)
+	c.makeReady()
 	c.done(&a)
 	select {
 	case <-ch:
@@ -231,7 +352,9 @@ func (c *Container) DisposeUnused() {
 // cancelled with [ErrContainerClosed] when the container closes.
 func (c *Container) Context() context.Context {
 	c.valid("Context")
-	return c.ctx
+	c.tree.mu.Lock()
+	defer c.tree.mu.Unlock()
+	return c.contextLocked()
 }
 
 type containerKey struct{}

@@ -14,6 +14,7 @@ import (
 type ending struct {
 	e     *element
 	life  *life
+	gen   uint64
 	why   error
 	hooks []*hook
 }
@@ -69,6 +70,9 @@ func (es *endings) step(a *after) {
 			running = x
 			h.run(x.e.c, x.e.p)
 			running = nil
+		}
+		if x.e.observed() {
+			x.disposed(a)
 		}
 		es.todo = es.todo[1:]
 		x.e.ended(len(es.todo) == 0)

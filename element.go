@@ -76,15 +76,24 @@ type rare struct {
 	onDuty   chan struct{} // closed when a listener comes, or the build is over: for emit
 	notifier any           // of a notifier kind: the instance of this life
 	seat     *seat         // its
+	outlook  *outlook      // of an observed element
+	retarget impl          // what its next build is made by, after UpdateOverrides
 	making   chan struct{} // closed when the instance that is being made is there
 	running  uint64        // the newest build whose function has not returned
 
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
 	touched atomic.Int64  // the last touch without the lock
-	joins   []bool        // listeners that came (true) or left, not told yet
+	joins   []joined      // listeners that came or left, not told yet
 	lasted  time.Duration // the last build
 	built   time.Duration // when it began
+}
+
+// joined is a listener or dependent that came or left.
+type joined struct {
+	came      bool
+	hooks     bool // there are hooks to be told
+	observers bool
 }
 
 // host is the typed part around an element.
@@ -94,8 +103,13 @@ type host interface {
 	compute(ref Ref) bool
 	// release publishes what compute kept back, unless that is no change; the lock is held.
 	release(changed bool)
+	// value returns what the snapshot raw holds.
+	value(raw any) any
 	// raw returns the pointer to the published snapshot, nil if there is none.
 	raw() any
+	// retarget has another provider make the value from now on; no build of e is running,
+	// or it is over.
+	retarget(i impl)
 	// drop forgets the value.
 	drop()
 }
@@ -104,16 +118,17 @@ type host interface {
 type cell[S any] struct {
 	element
 	val  atomic.Pointer[S]
-	next *S           // computed, not published
-	from *provider[S] // whose build makes it: p, or its override
+	next *S                          // computed, not published
+	from atomic.Pointer[provider[S]] // whose build makes it: p, or its override
 }
 
 func (x *cell[S]) compute(ref Ref) bool {
 	x.next = nil
-	v := x.from.build(ref)
+	from := x.from.Load()
+	v := from.build(ref)
 	changed := true
 	if old := x.val.Load(); old != nil {
-		changed = x.from.differs(old, &v)
+		changed = from.differs(old, &v)
 	}
 	x.next = &v
 	return changed
@@ -148,16 +163,27 @@ func (x *cell[S]) tellSelf(v *S) {
 				}
 				fn(*prev, *v)
 			}}
+			x.c.makeReady()
 			x.c.selves = append(x.c.selves, selfCall{&x.element, x.gen.Load(), s, call})
 		}
 	}
 }
+
+func (x *cell[S]) value(raw any) any { return *raw.(*S) }
 
 func (x *cell[S]) raw() any {
 	if v := x.val.Load(); v != nil {
 		return v
 	}
 	return nil
+}
+
+func (x *cell[S]) retarget(i impl) { x.aim(i.(interface{ typed() *provider[S] }).typed()) }
+
+// aim has from make the value from now on.
+func (x *cell[S]) aim(from *provider[S]) {
+	x.from.Store(from)
+	x.element.future, x.element.async = from.future, from.build == nil
 }
 
 func (x *cell[S]) drop() { x.val.Store(nil) }
@@ -168,6 +194,9 @@ func (e *element) init(c *Container, p *base, h host) {
 	if s := p.settings(); s.auto {
 		e.Set(graph.Auto | graph.Usage)
 		e.rare = &rare{}
+	}
+	if e.observed() {
+		e.Set(graph.Joins | graph.Observed)
 	}
 }
 
@@ -198,6 +227,9 @@ func (e *element) NodeEvent(ev graph.Event) {
 	case graph.Wake:
 		e.wakeWaiters(nil) // they look again, and bring it up to date themselves
 		return
+	case graph.Queued:
+		e.c.makeReady()
+		return
 	case graph.On, graph.Off:
 		e.ownedSwitched(ev == graph.On)
 		return
@@ -212,7 +244,7 @@ func (e *element) NodeEvent(ev graph.Event) {
 			e.rare.left = e.c.now()
 		}
 	case graph.Added, graph.Removed:
-		e.more().joins = append(e.more().joins, ev == graph.Added)
+		e.more().joins = append(e.more().joins, joined{ev == graph.Added, e.life != nil && e.life.joins, e.observed()})
 	}
 	e.noteUsage()
 }
@@ -221,6 +253,7 @@ func (e *element) NodeEvent(ev graph.Event) {
 func (e *element) noteUsage() {
 	if !e.inUsage {
 		e.inUsage = true
+		e.c.makeReady()
 		e.c.usage = append(e.c.usage, e)
 	}
 }

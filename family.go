@@ -71,12 +71,7 @@ func (f *Family[K, P]) Of(key K) *P {
 	if b.member != nil {
 		misuse(&f.base, "create returned a provider that belongs to a family already, for key %v: make a new one at each call", key)
 	}
-	if len(f.opts) > 0 {
-		s := *b.settings()
-		apply(b, &s, f.opts)
-		b.set = &s
-		b.impl.decide() // Equal may have come with the options
-	}
+	f.configure(b)
 	b.member = &member{family: &f.base, key: key}
 	w := weak.Make(p)
 	f.members[key] = w
@@ -104,10 +99,43 @@ func (f *Family[K, P]) identity() *base {
 }
 
 func (f *Family[K, P]) elements(c *Container) (es []*element) {
-	for e := range c.table.all {
-		if e.p.member != nil && e.p.member.family == &f.base {
-			es = append(es, e)
+	for x := range c.chain {
+		for e := range x.table.all {
+			if e.p.member != nil && e.p.member.family == &f.base && (x == c || c.home(e.p) == x) {
+				es = append(es, e)
+			}
 		}
 	}
 	return es
+}
+
+// OverrideWith makes an override of the whole family: its members are built by those that
+// create makes, with the family's options applied to them; an override of a single member
+// goes before. create must make a new provider at each call; it may run for a key whenever
+// its member is built anew. A panic in it goes to the caller that needs the member.
+func (f *Family[K, P]) OverrideWith(create func(key K) *P) Override {
+	if f == nil || f.create == nil {
+		misuse(nil, "OverrideWith called on a nil or zero Family: make it with NewFamily")
+	}
+	if create == nil {
+		misuse(&f.base, "OverrideWith needs a create function")
+	}
+	return override{&f.base, &replacement{member: func(m *base) impl {
+		b := f.asBase(create(m.member.key.(K)))
+		if b == nil || b.id == 0 {
+			misuse(&f.base, "create returned no provider for key %v", m.member.key)
+		}
+		f.configure(b)
+		return b.impl
+	}}}
+}
+
+// configure gives b the family's options on top of its own.
+func (f *Family[K, P]) configure(b *base) {
+	if len(f.opts) > 0 {
+		s := *b.settings()
+		apply(b, &s, f.opts)
+		b.set = &s
+		b.impl.decide() // Equal may have come with the options
+	}
 }

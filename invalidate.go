@@ -38,8 +38,10 @@ func (c *Container) invalidate(ps []AnyProvider, how endCause, by *element, op s
 	var a after
 	c.tree.mu.Lock()
 	var es []*element
-	for _, p := range ps {
-		es = append(es, p.elements(c)...)
+	if !c.closed {
+		for _, p := range ps {
+			es = append(es, p.elements(c)...)
+		}
 	}
 	c.endByHand(es, how, by, false, &a)
 	c.done(&a)
@@ -100,7 +102,7 @@ func (c *Container) runManual(hooks []manual, a *after, rest func()) {
 func (c *Container) endAll(es []*element, gens []uint64, how endCause, by *element, keep bool, a *after) {
 	for i, e := range es {
 		switch {
-		case c.closed || e.dead || e.Phase() == graph.Absent:
+		case e.c.closed || e.dead || e.Phase() == graph.Absent:
 			continue
 		case e.gen.Load() != gens[i]: // somebody ended it meanwhile
 			continue

@@ -25,8 +25,8 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := start{e, t.gen, l.context.Context, e.chased()}
-	c.busy++
+	s := start{e, t.gen, l.context.Context, e.chased(), e.reason}
+	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
 		a.starts = append(a.starts, s)

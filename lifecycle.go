@@ -116,14 +116,16 @@ type life struct {
 	selves    []*selfListener // of a notifier, on itself
 	links     int             // keep-alive links that are open
 	cacheFor  time.Duration
+	gen       uint64
 	cancelled bool // OnCancel has been told last, not OnResume
+	joins     bool // there are OnAddListener or OnRemoveListener hooks
 }
 
 // lived returns the life of e's live build, made when it is first needed.
 func (e *element) lived() *life {
 	if e.life == nil {
 		// On standby the going was told to nobody, for there was nobody: it counts as told.
-		e.life = &life{cancelled: e.Phase() == graph.Built && !e.Active()}
+		e.life = &life{gen: e.gen.Load(), cancelled: e.Phase() == graph.Built && !e.Active()}
 		e.Set(graph.Life)
 	}
 	return e.life
@@ -188,6 +190,7 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	switch h.kind {
 	case onAdd, onRemove:
 		e.Set(graph.Joins)
+		l.joins = true
 	case onCancel:
 		if l.cancelled {
 			l.late = append(l.late, h)
@@ -213,7 +216,7 @@ func (e *element) told(a *after) (hooks []*hook) {
 	if e.rare != nil && e.rare.due {
 		e.retryNow(a)
 	}
-	var joins []bool
+	var joins []joined
 	if e.rare != nil {
 		joins, e.rare.joins = e.rare.joins, nil
 	}
@@ -224,23 +227,38 @@ func (e *element) told(a *after) (hooks []*hook) {
 			case standby && !l.cancelled:
 				l.cancelled, l.late = true, nil
 				hooks = l.pick(hooks, onCancel)
+				hooks = e.tell(hooks, tellCancelled)
 			case standby:
 				hooks, l.late = append(hooks, l.late...), nil
 			case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
 				hooks = l.pick(append(hooks, l.late...), onResume)
+				hooks = e.tell(hooks, tellResumed)
 				l.cancelled, l.late = false, nil
 			}
 		}
-		for _, came := range joins {
-			if came {
-				hooks = l.pick(hooks, onAdd)
-			} else {
-				hooks = l.pick(hooks, onRemove)
+		for _, j := range joins {
+			kind, tell := onAdd, tellAdded
+			if !j.came {
+				kind, tell = onRemove, tellRemoved
+			}
+			if j.hooks {
+				hooks = l.pick(hooks, kind)
+			}
+			if j.observers {
+				hooks = e.tell(hooks, tell)
 			}
 		}
 	}
 	e.consider()
 	return hooks
+}
+
+// tell appends what tells observers, if there are any.
+func (e *element) tell(hooks []*hook, tell func(o *Observer, ev Event)) []*hook {
+	if !e.observed() {
+		return hooks
+	}
+	return append(hooks, e.telling(tell))
 }
 
 // unused reports whether nothing keeps e but its delay (rule L4).
@@ -276,6 +294,7 @@ func (e *element) consider() {
 		return
 	}
 	e.inDying = true
+	e.c.makeReady()
 	e.c.dying = append(e.c.dying, e)
 }
 
@@ -300,7 +319,7 @@ func (e *element) dispose(a *after) {
 	t.graph.Dispose(&e.Node)
 	e.fail, e.cause, e.builds = nil, 0, 0
 	if r := e.rare; r != nil {
-		r.joins = nil
+		r.joins, r.outlook = nil, nil
 		r.since, r.left = 0, 0
 		r.touched.Store(0)
 		r.notifier, r.seat, r.making = nil, nil, nil // the next life has another (N1)

@@ -7,8 +7,6 @@ import (
 	"context"
 	"iter"
 	"sync/atomic"
-
-	"github.com/weir-go/weir/internal/graph"
 )
 
 // ListenOption is an option of [Listen].
@@ -68,8 +66,8 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}
 	x := &Subscription[S]{src: src, c: at.c, fn: fn}
 	x.self, x.weak = x, l.weak
-	if l.onError != nil || l.done != nil || at.ref.e != nil {
-		x.more = &subMore{ref: at.ref, onError: l.onError, done: l.done}
+	if l.onError != nil || l.done != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
+		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError, done: l.done}
 	}
 	x.state.Store(subArriving)
 	var a after
@@ -126,7 +124,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 // arrive attaches s and brings its element up to date. The lock is held.
 func (s *sub) arrive(p *base, at place, by *element, a *after) (raw any, fail *PanicError, stop error) {
 	c := at.c
-	s.e = c.element(p)
+	s.e = c.element(p, a)
 	if s.weak {
 		s.attach()
 		return s.e.host.raw(), nil, nil
@@ -137,8 +135,9 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (raw any, fail *P
 	if stop != nil {
 		return nil, nil, stop
 	}
-	if e.gen.Load() != gen && !e.async && e.Has(graph.Joins) && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
-		e.NodeEvent(graph.Added)
+	if e.gen.Load() != gen && !e.async && e.life != nil && e.life.joins && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
+		e.more().joins = append(e.rare.joins, joined{came: true, hooks: true})
+		e.noteUsage()
 	}
 	return e.host.raw(), e.fail, nil
 }

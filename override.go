@@ -3,7 +3,11 @@ package weir
 // This file owns overrides: what replaces a provider in one container. The replacement is
 // a provider of its own that makes the element; identity and options stay the original's.
 
-import "context"
+import (
+	"context"
+
+	"github.com/weir-go/weir/internal/graph"
+)
 
 // Override replaces a provider in the container that it is given to. The methods
 // OverrideWithValue, OverrideWith and OverrideWithData of providers make them.
@@ -13,20 +17,26 @@ type Override interface {
 }
 
 type override struct {
-	p  *base
-	by impl
+	p *base
+	*replacement
+}
+
+// replacement is what UpdateOverrides may exchange; in a container it is guarded by the lock.
+type replacement struct {
+	by     impl                    // of a provider: what makes its elements
+	member func(member *base) impl // of a family: what makes the elements of a member
 }
 
 func (override) override() {}
 
 func (o override) applyTo(c *Container) {
-	if _, ok := c.overrides[o.p]; ok {
-		misuse(o.p, "overridden twice in one container: leave one of the overrides out")
+	for i := range c.overrides {
+		if c.overrides[i].p == o.p {
+			misuse(o.p, "overridden twice in one container: leave one of the overrides out")
+		}
 	}
-	if c.overrides == nil {
-		c.overrides = map[*base]impl{}
-	}
-	c.overrides[o.p] = o.by
+	r := *o.replacement
+	c.overrides = append(c.overrides, override{o.p, &r})
 }
 
 // WithOverrides gives the container overrides. Overriding a provider twice is a
@@ -42,9 +52,100 @@ func WithOverrides(os ...Override) ContainerOption {
 	})
 }
 
+// UpdateOverrides replaces overrides of the container by others of the same providers and
+// families, and rebuilds what was built by them as after a change of a dependency; what
+// was never built is not built (rule S5). An element is told of a change only if its value
+// differs. A provider that is not overridden in this container, and one that is named
+// twice, is a *UsageError, and then nothing is updated. After Close it does nothing (D16).
+func (c *Container) UpdateOverrides(os ...Override) {
+	c.valid("UpdateOverrides")
+	next := make([]override, len(os))
+	for i, o := range os {
+		if o == nil {
+			misuse(nil, "UpdateOverrides with a nil Override")
+		}
+		next[i] = o.(override)
+	}
+	var a after
+	t := c.tree
+	t.mu.Lock()
+	if c.closed {
+		t.mu.Unlock()
+		return
+	}
+	if p, wrong := c.cannotUpdate(next); wrong != "" {
+		t.mu.Unlock()
+		misuse(p, "%s", wrong)
+	}
+	for _, o := range next {
+		for i := range c.overrides {
+			if c.overrides[i].p == o.p {
+				*c.overrides[i].replacement = *o.replacement
+			}
+		}
+	}
+	var es []*element
+	var by []impl
+	clear(c.prepared) // by the functions of before
+	for _, o := range next {
+		for _, e := range o.p.overridden(c) {
+			es, by = append(es, e), append(by, o.by)
+			if k := len(by) - 1; o.member != nil { // code of the user's
+				t.mu.Unlock()
+				by[k] = o.member(e.p)
+				t.mu.Lock()
+			}
+		}
+	}
+	for i, e := range es {
+		if e.dead || c.closed {
+			continue
+		}
+		e.more().retarget = by[i]
+		if e.Phase() == graph.Absent {
+			continue
+		}
+		e.cause |= byReload
+		e.end(ErrInvalidated, &a)
+		e.halted()
+		t.writes++
+		t.graph.Invalidate(&e.Node)
+	}
+	c.done(&a)
+}
+
+// cannotUpdate says why os cannot take the place of overrides of c, and of which provider.
+func (c *Container) cannotUpdate(os []override) (*base, string) {
+	for i, o := range os {
+		found := false
+		for k := range c.overrides {
+			found = found || c.overrides[k].p == o.p
+		}
+		if !found {
+			return o.p, "UpdateOverrides of what this container does not override: overrides are given to NewContainer"
+		}
+		for k := range i {
+			if os[k].p == o.p {
+				return o.p, "named twice in UpdateOverrides: leave one of the overrides out"
+			}
+		}
+	}
+	return nil, ""
+}
+
+// overridden returns the elements in c that the override of b makes.
+func (b *base) overridden(c *Container) (es []*element) {
+	for e := range c.table.all {
+		if o := c.override(e.p); o != nil && o.p == b {
+			es = append(es, e)
+		}
+	}
+	return es
+}
+
 // overrideBuild is an override of a synchronous provider.
 func overrideBuild[S any](p *provider[S], build func(ref Ref) S) Override {
-	return override{&p.base, &provider[S]{equal: p.equal, build: build, future: p.future}}
+	return override{&p.base, &replacement{by: &provider[S]{equal: p.equal, build: build, future: p.future}}}
 }
 
 // OverrideWithValue makes an override by a fixed value.
@@ -79,7 +180,7 @@ func (p *StateProvider[T]) OverrideWith(initial func(ref Ref) T) Override {
 func overrideAsync[T any](p, by *asyncProvider[T]) Override {
 	by.same, by.equal, by.future = p.same, p.equal, by
 	by.set = &settings{name: p.base.Name()} // its own panics are named after p
-	return override{&p.base, by}
+	return override{&p.base, &replacement{by: by}}
 }
 
 // overrideState is an override of an asynchronous provider by a fixed state: it follows

@@ -104,6 +104,8 @@ type settings struct {
 	delayed bool // DisposeDelay
 	overlap bool
 	retry   RetryPolicy
+	scoped  bool    // may be overridden in a child
+	deps    []*base // scoped providers and families that it watches
 }
 
 var noSettings = &settings{}
@@ -214,7 +216,16 @@ func (b *base) Name() string {
 	case b.pc == 0:
 		return "zero provider"
 	}
-	f, _ := runtime.CallersFrames([]uintptr{b.pc}).Next()
+	return b.declared()
+}
+
+// declared is where the provider was made: file.go:line.
+func (b *base) declared() string {
+	pc := b.pc
+	if b.member != nil {
+		pc = b.member.family.pc
+	}
+	f, _ := runtime.CallersFrames([]uintptr{pc}).Next()
 	return filepath.Base(f.File) + ":" + strconv.Itoa(f.Line)
 }
 
@@ -222,7 +233,7 @@ func (b *base) Name() string {
 func (b *base) String() string { return b.Name() }
 
 func (b *base) elements(c *Container) []*element {
-	if e := c.table.find(b); e != nil {
+	if e := c.home(b).table.find(b); e != nil {
 		return []*element{e}
 	}
 	return nil
@@ -279,11 +290,13 @@ func (p *provider[S]) differs(a, b *S) bool { return p.equal == nil || !p.equal(
 func (p *provider[S]) selects() bool { return false }
 
 func (p *provider[S]) newElement(c *Container, id *base) *element {
-	x := &cell[S]{from: p}
+	x := &cell[S]{}
 	x.element.init(c, id, x)
-	x.element.future, x.element.async = p.future, p.build == nil
+	x.aim(p)
 	return &x.element
 }
+
+func (p *provider[S]) typed() *provider[S] { return p }
 
 // watch is Watch; most of the time it takes neither a lock nor memory: the dependency is
 // the one that the last build watched at this place, and nothing was written meanwhile.

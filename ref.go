@@ -31,34 +31,56 @@ type place struct {
 	c   *Container
 	ref Ref // if it is one
 	tx  *Tx
+	via *Container // what the call was made through, if that is a child: once it is closed nothing happens
 }
 
-func scopeOf(s Scope, p *base, op string) place {
+// scopeOf takes s apart, for a call that uses p: its container is then the one where p's
+// element lives.
+func scopeOf(s Scope, p *base, op string) (at place) {
 	switch s := s.(type) {
 	case *Container:
-		if s != nil && s.tree != nil {
-			return place{c: s}
+		if s == nil || s.tree == nil {
+			misuse(p, "%s with a nil or zero *Container: make one with NewContainer", op)
 		}
-		misuse(p, "%s with a nil or zero *Container: make one with NewContainer", op)
+		at.c = s
 	case Ref:
 		s.validFor(p, op)
-		return place{c: s.e.c, ref: s}
-	case *Tx:
-		if s != nil && s.c != nil {
-			s.usable(p, op)
-			return place{c: s.c, tx: s}
+		at.c, at.ref = s.e.c, s
+		if p != nil {
+			s.e.declares(p, op)
 		}
-		misuse(p, "%s with a nil or zero *Tx: use the one that Batch hands to its function", op)
+	case *Tx:
+		if s == nil || s.c == nil {
+			misuse(p, "%s with a nil or zero *Tx: use the one that Batch hands to its function", op)
+		}
+		s.usable(p, op)
+		at.c, at.tx = s.c, s
+	default:
+		misuse(p, "%s needs a scope: a *Container, the Ref of a build, or the *Tx of a Batch", op)
 	}
-	misuse(p, "%s needs a scope: a *Container, the Ref of a build, or the *Tx of a Batch", op)
-	panic("unreachable")
+	if p != nil && at.c.parent != nil {
+		at.via, at.c = at.c, at.c.home(p)
+	}
+	return at
 }
 
-// over reports whether the place is a ref whose build is over.
-func (at place) over() bool { return at.ref.e != nil && !at.ref.Mounted() }
+// over reports whether the place is a ref whose build is over, or a child that is closed.
+func (at place) over() bool {
+	return at.ref.e != nil && !at.ref.Mounted() || at.via != nil && at.via.closing.Load()
+}
 
 // overLocked is over with the lock held.
-func (at place) overLocked() bool { return at.ref.e != nil && !at.ref.e.live(at.ref.gen) }
+func (at place) overLocked() bool {
+	return at.ref.e != nil && !at.ref.e.live(at.ref.gen) || at.via != nil && at.via.closed
+}
+
+// why is the cause of a place that is over. The lock is held.
+func (at place) why(p *base) error {
+	if at.via != nil && at.via.closed || at.ref.e == nil {
+		return &causeError{p, ErrContainerClosed}
+	}
+	return at.ref.e.why(at.ref.gen)
+}
 
 // mayWrite is a *UsageError for a write through the ref of a synchronous build (rule P7).
 func (at place) mayWrite(p *base, op string) {
@@ -126,9 +148,11 @@ func (r Ref) expected(p *base) (e *element, at uint64) {
 // the failure of a synchronous build again (rule E1).
 func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 	r.validFor(p, "Watch")
-	e, c := r.e, r.e.c
-	t := c.tree
+	e := r.e
 	p.usable("Watch")
+	e.declares(p, "Watch")
+	c := e.c.home(p)
+	t := c.tree
 	var a after
 	t.mu.Lock()
 	for e.live(r.gen) {

@@ -80,7 +80,9 @@ func dependenciesFirst(order []*element, placed map[*element]bool, e *element) [
 		placed[e] = true
 		f := frame{e: e}
 		for n := range e.Deps {
-			f.deps = append(f.deps, n.Host.(*element))
+			if d := n.Host.(*element); d.c == e.c {
+				f.deps = append(f.deps, d)
+			}
 		}
 		return f
 	}

@@ -27,11 +27,13 @@ type sub struct {
 	calls      uint32 // in that turn
 	weak       bool
 	on         bool // counts as active
+	inner      bool // an outlook: no listener of the user's
 }
 
 // subMore is what few listeners have.
 type subMore struct {
-	ref     Ref // of a listener through a ref
+	ref     Ref        // of a listener through a ref
+	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
 }
@@ -53,6 +55,12 @@ func (s *sub) attach() {
 		e.first = s
 	}
 	e.last = s
+	if s.more != nil && s.more.via != nil && s.more.via != e.c {
+		if s.more.via.away == nil {
+			s.more.via.away = map[*sub]struct{}{}
+		}
+		s.more.via.away[s] = struct{}{}
+	}
 	s.on = true
 	if owner := s.owner().e; owner != nil {
 		l := owner.lived()
@@ -101,8 +109,13 @@ func (s *sub) detach() {
 			e.leave()
 		}
 	}
-	if s.more != nil && s.more.done != nil {
-		close(s.more.done)
+	if s.more != nil {
+		if s.more.via != nil {
+			delete(s.more.via.away, s)
+		}
+		if s.more.done != nil {
+			close(s.more.done)
+		}
 	}
 }
 

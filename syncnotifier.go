@@ -146,8 +146,6 @@ func (p *NotifierProvider[N, T]) watchable(op string) *base { return p.origin().
 
 func (p *NotifierProvider[N, T]) identity() *base { return p.origin() }
 
-func (p *NotifierProvider[N, T]) typed() *provider[T] { return &p.provider }
-
 // Notifier returns the notifier of the element, building it first if need be. It is no
 // dependency. A notifier whose Build failed is returned all the same; if create failed
 // Notifier raises that failure.

@@ -7,8 +7,6 @@ package weir
 
 import (
 	"time"
-
-	"github.com/weir-go/weir/internal/graph"
 )
 
 // A turn is handed to a goroutine of its own when, beyond its first sweep, it has made
@@ -53,96 +51,9 @@ type turn struct {
 	flushNext []chan struct{} // the same, of those that came during a sweep
 }
 
-// work reports whether a turn has something to do. Only the turn's goroutine may ask while
-// one is running: others ask queued.
-func (c *Container) work() bool {
-	return c.queued() || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
-}
-
-// queued reports whether something is waiting for a turn to begin or go on.
-func (c *Container) queued() bool {
-	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
-}
-
-// settle does what was collected, runs a turn if there is work and nobody else does, and
-// lets go of the lock. It never panics: call done where the caller is the user's.
-func (c *Container) settle(a *after) {
-	t := c.tree
-	for a.any() {
-		t.unlock(a)
-		t.mu.Lock()
-	}
-	switch {
-	case c.turn.running:
-		if c.turn.suspect != nil && !c.turn.outside && c.queued() {
-			if !stackHas(delivering, hooking, computing) {
-				c.turn.outside = true
-			} else if stackHas(suspecting) {
-				c.turn.wrote = true
-			}
-		}
-	case c.closed || !c.work():
-	case c.reading > 0 && stackHas(computing):
-		// Inside a build function that calls its container: a turn here might need that
-		// very build. Whoever runs the build settles after it.
-	default:
-		c.turn.running = true
-		c.turn.id++
-		c.turn.sweeps, c.turn.made = 0, 0
-		c.runTurn(a)
-		return
-	}
-	t.mu.Unlock()
-}
-
-// done is settle at the end of a call from outside: a panic that nobody else was told of
-// goes on from here (rule E3).
-func (c *Container) done(a *after) {
-	c.settle(a)
-	a.rethrow()
-}
-
-// yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
-// it does, afterwards.
-func (c *Container) yield(by *element, a *after) {
-	if by != nil && by.Phase() == graph.Building {
-		c.tree.unlock(a)
-		return
-	}
-	c.settle(a)
-}
-
-// runTurn runs the turn to its end, or hands it over. The lock is held, and let go.
-func (c *Container) runTurn(a *after) {
-	c.turn.own.take(a)
-	for !c.sweep(a) {
-	}
-}
-
-// handOver lets another goroutine go on with the turn. The lock is held, and let go.
-func (c *Container) handOver(a *after) {
-	c.turn.sweeps, c.turn.made = 0, 0
-	c.turn.drive = nil // the one that dies keeps its own
-	raise := a.raise
-	a.raise = nil
-	c.turn.own.take(a) // for the new one too: a hook of it may end this goroutine
-	a.raise = raise
-	if a.raise == nil {
-		a.raise, c.turn.own.raise = c.turn.own.raise, nil
-	}
-	c.tree.mu.Unlock()
-	go func() {
-		var a after
-		c.tree.mu.Lock()
-		c.runTurn(&a)
-		a.rethrow()
-	}()
-}
-
-// sweep goes on with the turn; it returns true when the lock has been let go and this
-// goroutine is done. One deferred handler serves all calls of user code but builds,
-// which have their own.
-func (c *Container) sweep(a *after) (done bool) {
+// sweep goes on with the turn. One deferred handler serves all calls of user code but
+// builds, which have their own.
+func (c *Container) sweep(a *after) (v verdict) {
 	if c.turn.drive == nil {
 		c.turn.drive = &drive{t: c.tree}
 		c.turn.drive.over = func() {
@@ -152,8 +63,12 @@ func (c *Container) sweep(a *after) (done bool) {
 	}
 	d := c.turn.drive
 	defer func() {
-		if !done && !d.handed { // once done or handed over, the turn is somebody else's
-			done = c.broken(recover(), a)
+		switch {
+		case v != goOn: // the turn is over, or somebody else's
+		case d.handed:
+			v = handed
+		default:
+			v = c.broken(recover(), a)
 		}
 	}()
 	t := &c.turn
@@ -180,20 +95,20 @@ func (c *Container) sweep(a *after) (done bool) {
 			t.used--
 			c.tell()
 		default:
-			if c.swept(a) {
-				return true
+			if v = c.swept(a); v != goOn {
+				return v
 			}
 		}
 	}
 }
 
 // swept ends a sweep and begins the next, or ends the turn.
-func (c *Container) swept(a *after) (done bool) {
+func (c *Container) swept(a *after) verdict {
 	t := &c.turn
 	if quiet := !c.queue.Work() && len(c.usage) == 0; len(c.dying) > 0 && (quiet || t.sweeps%16 == 15) {
 		c.bury()
 		if t.own.any() || c.work() {
-			return false
+			return goOn
 		}
 	}
 	t.sweeps++
@@ -207,18 +122,17 @@ func (c *Container) swept(a *after) (done bool) {
 		clear(t.calls)
 		t.calls, t.next = t.calls[:0], 0
 		a.take(&t.own)
-		c.checkResting()
-		c.tree.mu.Unlock()
-		return true
+		c.rest()
+		return ended
 	}
 	if t.sweeps == 1 {
 		t.began, t.made = time.Now(), 0
 	} else if t.made > turnCalls || time.Since(t.began) > turnTime {
 		c.handOver(a)
-		return true
+		return handed
 	}
 	t.changed, t.used = c.queue.Changed(), len(c.usage)
-	return false
+	return goOn
 }
 
 // flushed lets those go who have waited for a whole sweep, unless something was put off
@@ -323,6 +237,9 @@ func (c *Container) collect() {
 	for s := e.first; s != nil; s = s.next {
 		t.calls = append(t.calls, s)
 	}
+	if e.observed() {
+		t.calls = append(t.calls, e.outlook())
+	}
 }
 
 // deliver calls listeners until all were called, or something has become stale: that comes
@@ -347,7 +264,7 @@ func (c *Container) deliver(a *after) {
 			callListener(s, t.fail)
 		}
 		t.sub = nil
-		if s.calls >= suspectCalls {
+		if s.calls >= suspectCalls && !s.inner {
 			c.suspect(s, a)
 		}
 		if c.queue.News() {
@@ -399,8 +316,9 @@ func (c *Container) runHooks(a *after) {
 }
 
 // broken deals with a listener or hook that did not return: r is nil for a Goexit, and
-// then this goroutine is ending. The lock is not held; it is when broken returns false.
-func (c *Container) broken(r any, a *after) (done bool) {
+// then this goroutine is ending. The lock is not held; it is when broken
+// returns goOn.
+func (c *Container) broken(r any, a *after) verdict {
 	t := &c.turn
 	s := t.sub
 	switch {
@@ -414,9 +332,9 @@ func (c *Container) broken(r any, a *after) (done bool) {
 	c.tree.mu.Lock()
 	if r == nil {
 		c.handOver(a)
-		return true
+		return handed
 	}
-	return false
+	return goOn
 }
 
 // p is the provider whose listener or hook is being called.

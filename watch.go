@@ -30,7 +30,11 @@ func Read[S any](s Scope, src Source[S]) S {
 		misuse(nil, "Read of a nil source")
 	}
 	if c, ok := s.(*Container); ok && c != nil {
-		if e := c.table.find(src.origin()); e != nil && e.readable() {
+		b := src.origin()
+		if c.parent != nil && b != nil && c.tree != nil {
+			c = c.home(b)
+		}
+		if e := c.table.find(b); e != nil && e.readable() {
 			if v := src.view(e.host.raw()); v != nil {
 				return *v
 			}
@@ -39,7 +43,7 @@ func Read[S any](s Scope, src Source[S]) S {
 	b := src.watchable("Read")
 	at := scopeOf(s, b, "Read")
 	if at.tx != nil {
-		if raw := at.tx.staged(b); raw != nil {
+		if raw := at.tx.staged(at.c, b); raw != nil {
 			return *src.view(raw)
 		}
 	}

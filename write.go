@@ -8,7 +8,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 	b := &p.base
 	at.mayWrite(b, op)
 	if at.tx != nil {
-		return stage(at.tx, p, f, next)
+		return stage(at, p, f, next)
 	}
 	var a after
 	c := at.c
@@ -40,7 +40,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 			fresh := f(*old)
 			v = &fresh
 		}
-		change := fail != nil || old == nil || x.from.differs(old, v)
+		change := fail != nil || old == nil || x.from.Load().differs(old, v)
 		t.mu.Lock()
 		if e.dead || !e.Fresh() || e.fail != fail || x.val.Load() != old || c.closed {
 			c.settle(&a) // somebody was here meanwhile: look again

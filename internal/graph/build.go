@@ -380,5 +380,8 @@ func (g *Graph) Dispose(n *Node) {
 		n.deps = n.deps[:i]
 	}
 	n.phase, n.at = Absent, 0
-	n.flags &^= Stale | InFlight | failed | Life | Joins | Owner | Over | Mixed
+	n.flags &^= Stale | InFlight | failed | Life | Owner | Over | Mixed
+	if n.flags&Observed == 0 {
+		n.flags &^= Joins
+	}
 }

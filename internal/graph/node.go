@@ -44,6 +44,8 @@ const (
 	Mixed
 	// Auto: to be disposed when unused, so that reads on standby must be noted.
 	Auto
+	// Observed: every change must be delivered, and the host wants Added and Removed for good.
+	Observed
 	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
 	Weak
 
@@ -67,6 +69,7 @@ const (
 	Unused               // the last user of any sort left
 	Off                  // neither active nor building any more
 	On                   // active or building again
+	Queued               // in a list of its queue
 	Wake                 // stale, and builds wait for a result: they may be what its turn waits for
 )
 

@@ -9,6 +9,7 @@ type Queue struct {
 	stale   fifo[*Node]
 	changed fifo[*Node]
 	news    atomic.Bool
+	Tell    bool // the host wants Queued
 }
 
 // News reports, without the lock, whether a node has become stale and wanted since the
@@ -55,9 +56,12 @@ func (q *Queue) Clear() {
 
 // Deliver queues n for its listeners, if it has any.
 func (n *Node) Deliver() {
-	if n.flags&changed == 0 && (n.subs > 0 || n.flags&Weak != 0) {
+	if n.flags&changed == 0 && (n.subs > 0 || n.flags&(Weak|Observed) != 0) {
 		n.flags |= changed
 		n.Queue.changed.push(n)
+		if n.Queue.Tell {
+			n.Host.NodeEvent(Queued)
+		}
 	}
 }
 
@@ -67,6 +71,9 @@ func (n *Node) Want() {
 	if n.flags&Stale != 0 && n.flags&queued == 0 && n.Wanted() {
 		n.flags |= queued
 		n.Queue.stale.push(n)
+		if n.Queue.Tell {
+			n.Host.NodeEvent(Queued)
+		}
 		if n.waiters > 0 {
 			n.Host.NodeEvent(Wake)
 		}

@@ -1,0 +1,401 @@
+package weir
+
+// This file owns observers: what they are told, and the telling, which happens without
+// the lock. When each event happens is said where it is caused.
+
+import (
+	"context"
+	"log/slog"
+	"runtime/pprof"
+	"runtime/trace"
+	"time"
+)
+
+// Observer sees every event of a container and of its children, for logs, metrics and
+// inspectors. Set the functions that are wanted; more may be added. They are called
+// without a lock, on whatever goroutine caused the event, also at the same time for
+// different elements: they must be safe for concurrent use (rule G13). The events of one
+// element come in order. A function that panics skips no other (E3).
+type Observer struct {
+	ProviderAdded   func(ProviderAddedEvent)   // an element has its first value
+	BuildStarted    func(BuildStartedEvent)    // a build function is about to be called
+	BuildEnded      func(BuildEndedEvent)      // it has returned
+	Updated         func(UpdatedEvent)         // listeners have been told of a different value
+	Failed          func(FailedEvent)          // a build failed, and will not be retried
+	Cancelled       func(CancelledEvent)       // the last active listener has left (AutoDispose)
+	Resumed         func(ResumedEvent)         // the first is back
+	Disposed        func(DisposedEvent)        // a build is over: replaced, disposed, closed
+	ListenerAdded   func(ListenerAddedEvent)   // a listener or dependent has come
+	ListenerRemoved func(ListenerRemovedEvent) // one has left
+	ContainerClosed func(ContainerClosedEvent) // a container has been closed
+	MutationStarted func(MutationStartedEvent) // a mutation runs
+	MutationEnded   func(MutationEndedEvent)   // it has returned
+	StorageFailed   func(StorageFailedEvent)   // a persisted state could not be read or written
+}
+
+// Event is what all events of an element have.
+type Event struct {
+	Provider   AnyProvider
+	Name       string     // of the provider
+	Declared   string     // where it was made: file.go:line
+	Container  *Container // that hosts the element
+	Generation uint64     // of the build
+	At         time.Time
+}
+
+// ProviderAddedEvent says that an element has its first value.
+type ProviderAddedEvent struct {
+	Event
+	Value any
+}
+
+// BuildStartedEvent says that a build function is about to be called.
+type BuildStartedEvent struct {
+	Event
+	Reason BuildReason
+}
+
+// BuildEndedEvent says that a build function has returned.
+type BuildEndedEvent struct {
+	Event
+	Reason   BuildReason
+	Duration time.Duration
+	Err      error // what it failed with, a *PanicError included
+	Cause    error // why the build was over already, so that the result is dropped; or nil
+}
+
+// UpdatedEvent says that an element's value is a different one, after its listeners were
+// told. What changed several times before they were is one event.
+type UpdatedEvent struct {
+	Event
+	Previous, Value any
+}
+
+// FailedEvent says that a build failed for good.
+type FailedEvent struct {
+	Event
+	Err error
+}
+
+// CancelledEvent says that an AutoDispose element is on standby.
+type CancelledEvent struct{ Event }
+
+// ResumedEvent says that it is active again.
+type ResumedEvent struct{ Event }
+
+// DisposedEvent says that a build is over, after its OnDispose hooks have run.
+type DisposedEvent struct {
+	Event
+	Cause error // wraps one of the causes of rule C3
+}
+
+// ListenerAddedEvent says that a listener or dependent has come.
+type ListenerAddedEvent struct{ Event }
+
+// ListenerRemovedEvent says that one has left.
+type ListenerRemovedEvent struct{ Event }
+
+// ContainerClosedEvent says that a container has been closed, after the OnDispose hooks of
+// its builds.
+type ContainerClosedEvent struct {
+	Container *Container
+	At        time.Time
+}
+
+// MutationStartedEvent says that a mutation runs.
+type MutationStartedEvent struct {
+	Mutation  string // its name
+	Container *Container
+	At        time.Time
+}
+
+// MutationEndedEvent says that a run of a mutation has returned.
+type MutationEndedEvent struct {
+	Mutation  string
+	Container *Container
+	At        time.Time
+	Duration  time.Duration
+	Err       error
+}
+
+// StorageFailedEvent says that a persisted state could not be read, written or understood.
+// The element goes on as if nothing were stored.
+type StorageFailedEvent struct {
+	Event
+	Op  string // read, decode, encode, write, delete
+	Key string
+	Err error
+}
+
+// WithObserver adds an observer of the container and its children. Those of a child are
+// told first, then its parent's, each in the order in which they were given. A nil o is a
+// *UsageError.
+func WithObserver(o *Observer) ContainerOption {
+	if o == nil {
+		misuse(nil, "WithObserver needs an observer")
+	}
+	return containerOption(func(c *Container) { c.observers = append(c.observers, o) })
+}
+
+// WithProfiling has asynchronous builds, in the container and its children, carry the
+// pprof label weir.provider with the provider's name, and a runtime/trace region of the
+// same name.
+func WithProfiling() ContainerOption {
+	return containerOption(func(c *Container) { c.profiling = true })
+}
+
+// event is the common part of an event of build gen of e. The lock is not held.
+func (e *element) event(gen uint64) Event {
+	return Event{e.p.impl.(AnyProvider), e.p.Name(), e.p.declared(), e.c, gen, time.Now()}
+}
+
+// observed reports whether anybody wants to hear of e.
+func (e *element) observed() bool { return e.c.observers != nil }
+
+// observe calls tell for each observer of c. The lock is not held.
+func (c *Container) observe(p *base, a *after, tell func(o *Observer)) { c.observeFrom(0, p, a, tell) }
+
+func (c *Container) observeFrom(i int, p *base, a *after, tell func(o *Observer)) {
+	for ; i < len(c.observers); i++ {
+		c.observeOne(i, p, a, tell)
+	}
+}
+
+func (c *Container) observeOne(i int, p *base, a *after, tell func(o *Observer)) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		r := recover()
+		c.report(panicked(p, r), a)
+		if r == nil { // Goexit: the others are told elsewhere
+			go func() {
+				var a after
+				c.observeFrom(i+1, p, &a, tell)
+				a.rethrow()
+			}()
+		}
+	}()
+	tell(c.observers[i])
+	returned = true
+}
+
+func (e *element) started(gen uint64, why BuildReason, a *after) {
+	ev := BuildStartedEvent{e.event(gen), why}
+	e.c.observe(e.p, a, func(o *Observer) {
+		if o.BuildStarted != nil {
+			o.BuildStarted(ev)
+		}
+	})
+}
+
+// finished tells of a build function that has returned.
+func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err error, a *after) {
+	ev := BuildEndedEvent{Event: e.event(gen), Reason: why, Duration: took, Err: err}
+	e.c.tree.mu.Lock()
+	if e.gen.Load() != gen {
+		ev.Cause = e.why(gen)
+	}
+	e.c.tree.mu.Unlock()
+	e.c.observe(e.p, a, func(o *Observer) {
+		if o.BuildEnded != nil {
+			o.BuildEnded(ev)
+		}
+	})
+}
+
+// landed is finished for an asynchronous build.
+func (e *element) landed(gen uint64, err error, a *after) {
+	if err == errEnded {
+		err = nil
+	}
+	e.c.tree.mu.Lock()
+	why, took := e.reason, e.c.now()-e.rare.built
+	e.c.tree.mu.Unlock()
+	e.finished(gen, why, took, err, a)
+}
+
+// disposed tells of a build that is over.
+func (x *ending) disposed(a *after) {
+	ev := DisposedEvent{x.e.event(x.gen), x.why}
+	x.e.c.observe(x.e.p, a, func(o *Observer) {
+		if o.Disposed != nil {
+			o.Disposed(ev)
+		}
+	})
+}
+
+// telling is a hook that tells observers of e.
+func (e *element) telling(tell func(o *Observer, ev Event)) *hook {
+	gen := e.gen.Load()
+	return &hook{fn: func() {
+		ev := e.event(gen)
+		e.c.observe(e.p, &e.c.turn.own, func(o *Observer) { tell(o, ev) })
+	}}
+}
+
+func tellCancelled(o *Observer, ev Event) {
+	if o.Cancelled != nil {
+		o.Cancelled(CancelledEvent{ev})
+	}
+}
+
+func tellResumed(o *Observer, ev Event) {
+	if o.Resumed != nil {
+		o.Resumed(ResumedEvent{ev})
+	}
+}
+
+func tellAdded(o *Observer, ev Event) {
+	if o.ListenerAdded != nil {
+		o.ListenerAdded(ListenerAddedEvent{ev})
+	}
+}
+
+func tellRemoved(o *Observer, ev Event) {
+	if o.ListenerRemoved != nil {
+		o.ListenerRemoved(ListenerRemovedEvent{ev})
+	}
+}
+
+// outlook is the last listener of an observed element: it tells observers of its values,
+// after all listeners, and counts for nothing.
+type outlook struct {
+	sub
+	added  bool
+	last   any // the value told of last
+	raw    any // its snapshot
+	failed *PanicError
+}
+
+// outlook returns e's, made when it is first needed. The lock is held.
+func (e *element) outlook() *sub {
+	r := e.more()
+	if r.outlook == nil {
+		x := &outlook{}
+		x.e, x.self, x.inner = e, x, true
+		r.outlook = x
+	}
+	return &r.outlook.sub
+}
+
+func (x *outlook) deliver(fail *PanicError) {
+	e := x.e
+	own := &e.c.turn.own
+	ev := e.event(e.gen.Load())
+	if fail != nil {
+		if fail != x.failed {
+			x.failed = fail
+			e.c.tellFailed(e.p, own, FailedEvent{ev, fail})
+		}
+		return
+	}
+	raw := e.host.raw()
+	if raw == nil || raw == x.raw && x.failed == nil {
+		return
+	}
+	prev := x.last
+	x.last, x.raw, x.failed = e.host.value(raw), raw, nil
+	if !x.added {
+		x.added = true
+		add := ProviderAddedEvent{ev, x.last}
+		e.c.observe(e.p, own, func(o *Observer) {
+			if o.ProviderAdded != nil {
+				o.ProviderAdded(add)
+			}
+		})
+	} else {
+		up := UpdatedEvent{ev, prev, x.last}
+		e.c.observe(e.p, own, func(o *Observer) {
+			if o.Updated != nil {
+				o.Updated(up)
+			}
+		})
+	}
+	if v, ok := x.last.(interface {
+		Err() error
+		IsLoading() bool
+	}); ok && e.future != nil && v.Err() != nil && !v.IsLoading() {
+		e.c.tellFailed(e.p, own, FailedEvent{ev, v.Err()})
+	}
+}
+
+func (c *Container) tellFailed(p *base, a *after, ev FailedEvent) {
+	c.observe(p, a, func(o *Observer) {
+		if o.Failed != nil {
+			o.Failed(ev)
+		}
+	})
+}
+
+// run runs the build function, under a label and a region if that is asked for.
+func (s *start) run() {
+	e := s.e
+	if e.observed() {
+		var a after
+		e.started(s.gen, s.reason, &a)
+		defer a.rethrow()
+	}
+	if !e.c.profiling {
+		e.future.run(e, s.gen, s.ctx)
+		return
+	}
+	name := e.p.Name()
+	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
+		defer trace.StartRegion(ctx, name).End()
+		e.future.run(e, s.gen, ctx)
+	})
+}
+
+// LogObserver returns an observer that logs every event to l, [slog.Default] if that is
+// nil: failures as errors, all else at level debug. Values are not logged.
+func LogObserver(l *slog.Logger) *Observer {
+	logger := func() *slog.Logger {
+		if l != nil {
+			return l
+		}
+		return slog.Default()
+	}
+	log := func(level slog.Level, msg string, ev Event, attrs ...slog.Attr) {
+		attrs = append([]slog.Attr{slog.String("provider", ev.Name), slog.String("declared", ev.Declared), slog.Uint64("generation", ev.Generation)}, attrs...)
+		logger().LogAttrs(context.Background(), level, msg, attrs...)
+	}
+	return &Observer{
+		ProviderAdded: func(ev ProviderAddedEvent) { log(slog.LevelDebug, "weir: added", ev.Event) },
+		BuildStarted: func(ev BuildStartedEvent) {
+			log(slog.LevelDebug, "weir: build started", ev.Event, slog.String("reason", ev.Reason.String()))
+		},
+		BuildEnded: func(ev BuildEndedEvent) {
+			attrs := []slog.Attr{slog.String("reason", ev.Reason.String()), slog.Duration("duration", ev.Duration)}
+			if ev.Err != nil {
+				attrs = append(attrs, slog.Any("error", ev.Err))
+			}
+			if ev.Cause != nil {
+				attrs = append(attrs, slog.Any("cause", ev.Cause))
+			}
+			log(slog.LevelDebug, "weir: build ended", ev.Event, attrs...)
+		},
+		Updated:   func(ev UpdatedEvent) { log(slog.LevelDebug, "weir: updated", ev.Event) },
+		Failed:    func(ev FailedEvent) { log(slog.LevelError, "weir: failed", ev.Event, slog.Any("error", ev.Err)) },
+		Cancelled: func(ev CancelledEvent) { log(slog.LevelDebug, "weir: cancelled", ev.Event) },
+		Resumed:   func(ev ResumedEvent) { log(slog.LevelDebug, "weir: resumed", ev.Event) },
+		Disposed: func(ev DisposedEvent) {
+			log(slog.LevelDebug, "weir: disposed", ev.Event, slog.Any("cause", ev.Cause))
+		},
+		ListenerAdded:   func(ev ListenerAddedEvent) { log(slog.LevelDebug, "weir: listener added", ev.Event) },
+		ListenerRemoved: func(ev ListenerRemovedEvent) { log(slog.LevelDebug, "weir: listener removed", ev.Event) },
+		ContainerClosed: func(ContainerClosedEvent) { logger().Debug("weir: container closed") },
+		MutationStarted: func(ev MutationStartedEvent) { logger().Debug("weir: mutation started", "mutation", ev.Mutation) },
+		MutationEnded: func(ev MutationEndedEvent) {
+			if ev.Err != nil {
+				logger().Error("weir: mutation failed", "mutation", ev.Mutation, "duration", ev.Duration, "error", ev.Err)
+				return
+			}
+			logger().Debug("weir: mutation ended", "mutation", ev.Mutation, "duration", ev.Duration)
+		},
+		StorageFailed: func(ev StorageFailedEvent) {
+			log(slog.LevelError, "weir: storage failed", ev.Event, slog.String("op", ev.Op), slog.String("key", ev.Key), slog.Any("error", ev.Err))
+		},
+	}
+}

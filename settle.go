@@ -1,0 +1,167 @@
+package weir
+
+// This file owns when turns run, and on which goroutine: every call ends with settle,
+// which does what it owes and runs the turns that nobody else runs. What a turn does is
+// turn.go's.
+
+import "github.com/weir-go/weir/internal/graph"
+
+// work reports whether a turn has something to do. Only the turn's goroutine may ask while
+// one is running: others ask queued.
+func (c *Container) work() bool {
+	return c.queued() || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
+}
+
+// queued reports whether something is waiting for a turn to begin or go on.
+func (c *Container) queued() bool {
+	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
+}
+
+// settle does what was collected, runs turns where there is work and nobody else does, and
+// lets go of the lock. It never panics: call done where the caller is the user's.
+func (c *Container) settle(a *after) {
+	t := c.tree
+	for a.any() {
+		t.unlock(a)
+		t.mu.Lock()
+	}
+	if c.turn.running && c.turn.suspect != nil && !c.turn.outside && c.queued() {
+		if !stackHas(delivering, hooking, computing) {
+			c.turn.outside = true
+		} else if stackHas(suspecting) {
+			c.turn.wrote = true
+		}
+	}
+	t.turns(c.root, a)
+}
+
+// turns runs a turn of each container that has work and nobody who does it: the root first,
+// then the children that the change has reached, nearest first. The lock is held, and let
+// go.
+func (t *tree) turns(root *Container, a *after) {
+	var left []*Container // for another goroutine, or for this one later
+	for {
+		c := root
+		if !c.queuedAlone() || c.mustWait() {
+			c = nil
+		}
+		for c == nil && len(t.ready) > 0 {
+			if c = t.nextReady(); !c.queuedAlone() {
+				c = nil
+			} else if c.mustWait() {
+				left, c = append(left, c), nil
+			}
+		}
+		if c == nil {
+			break
+		}
+		c.turn.running = true
+		c.turn.id++
+		c.turn.sweeps, c.turn.made = 0, 0
+		c.turn.own.take(a)
+		c.occupy()
+		if !c.runTurn(a) {
+			t.mu.Lock()
+			break // another goroutine goes on with it
+		}
+	}
+	for _, c := range left {
+		c.makeReady()
+	}
+	t.mu.Unlock()
+}
+
+// queuedAlone reports whether c has work for a turn, and nobody who does it.
+func (c *Container) queuedAlone() bool { return !c.turn.running && !c.closed && c.work() }
+
+// mustWait reports whether this goroutine must not run a turn of c now, and will settle again.
+func (c *Container) mustWait() bool {
+	if c.reading > 0 && stackHas(computing) {
+		// Inside a build function that calls its container: a turn here might need that
+		// very build. Whoever runs the build settles after it.
+		return true
+	}
+	for x := c.parent; x != nil; x = x.parent {
+		if x.turn.running && stackHas(delivering, hooking) {
+			return true // the parent's turn comes to its end first
+		}
+	}
+	return false
+}
+
+// nextReady takes the child nearest to the root out of those that may have work.
+func (t *tree) nextReady() *Container {
+	best := 0
+	for i, c := range t.ready {
+		if c.depth < t.ready[best].depth {
+			best = i
+		}
+	}
+	c := t.ready[best]
+	if t.ready = append(t.ready[:best], t.ready[best+1:]...); len(t.ready) == 0 {
+		t.ready = nil
+	}
+	c.listed = false
+	return c
+}
+
+// done is settle at the end of a call from outside: a panic that nobody else was told of
+// goes on from here (rule E3).
+func (c *Container) done(a *after) {
+	c.settle(a)
+	a.rethrow()
+}
+
+// yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
+// it does, afterwards.
+func (c *Container) yield(by *element, a *after) {
+	if by != nil && by.Phase() == graph.Building {
+		c.tree.unlock(a)
+		return
+	}
+	c.settle(a)
+}
+
+// verdict is how far a goroutine has come with a turn.
+type verdict uint8
+
+const (
+	goOn   verdict = iota
+	ended          // the lock is held
+	handed         // to another goroutine; the lock has been let go
+)
+
+// runTurn runs the turn to its end, and reports whether it has come to it: then the lock
+// is held, else it has been let go and another goroutine goes on.
+func (c *Container) runTurn(a *after) bool {
+	for {
+		switch c.sweep(a) {
+		case ended:
+			return true
+		case handed:
+			return false
+		}
+	}
+}
+
+// handOver lets another goroutine go on with the turn. The lock is held, and let go.
+func (c *Container) handOver(a *after) {
+	c.turn.sweeps, c.turn.made = 0, 0
+	c.turn.drive = nil // the one that dies keeps its own
+	raise := a.raise
+	a.raise = nil
+	c.turn.own.take(a) // for the new one too: a hook of it may end this goroutine
+	a.raise = raise
+	if a.raise == nil {
+		a.raise, c.turn.own.raise = c.turn.own.raise, nil
+	}
+	c.tree.mu.Unlock()
+	go func() {
+		var a after
+		c.tree.mu.Lock()
+		if c.runTurn(&a) {
+			c.tree.turns(c.root, &a)
+		}
+		a.rethrow()
+	}()
+}
