@@ -210,7 +210,13 @@ func (p *asyncProvider[T]) run(e *element, gen uint64, ctx context.Context) {
 	ref := Ref{e, gen}
 	if p.stream == nil {
 		v, err = p.fetch(ctx, ref)
-	} else if err = p.stream(ctx, ref, func(v T) bool { return p.emit(e, gen, v) }); err == nil {
+	} else if err = p.stream(ctx, ref, func(v T) bool {
+		if p.emit(e, gen, v) {
+			return true
+		}
+		<-ctx.Done() // whoever ended the build is about to cancel it: the cause is there when emit returns
+		return false
+	}); err == nil {
 		err = errEnded
 	}
 	done = true

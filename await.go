@@ -74,13 +74,33 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 	t := c.tree
 	var a after
 	ctx := r.Context()
+	var src *element
+	var d *drive // while it waits for src
+	leave := func() {
+		if d != nil {
+			if !c.closed {
+				t.graph.Wait(&src.Node, -1)
+			}
+			d.part(e)
+			d = nil
+		}
+	}
+	returns := false
+	defer func() {
+		if !returns { // a hook or listener of a turn ended this goroutine
+			t.mu.Lock()
+			leave()
+			c.settle(&a)
+		}
+	}()
 	t.mu.Lock()
 	for {
 		if !e.live(r.gen) {
 			err = e.why(r.gen)
 			break
 		}
-		src, stop := c.freshElement(p, e, &a)
+		var stop error
+		src, stop = c.freshElement(p, e, &a)
 		if err = stop; err != nil {
 			break
 		}
@@ -106,14 +126,17 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		w := src.wait()
-		d := &drive{t: t, by: e, on: src}
-		if path := d.cycle(src); path != nil {
+		x := &drive{t: t, by: e, on: src}
+		if path := x.cycle(src); path != nil {
 			err = path
 			break
 		}
+		d = x
 		d.join(e)
 		t.graph.Wait(&src.Node, 1) // whatever becomes of e's own listeners: its build waits
 		src.Want()
+		t.breakHooks()
+		t.letFly()
 		c.yield(e, &a)
 		select {
 		case <-w.done:
@@ -122,10 +145,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			err = context.Cause(ctx)
 		}
 		t.mu.Lock()
-		if !c.closed {
-			t.graph.Wait(&src.Node, -1)
-		}
-		d.part(e)
+		leave()
 		if !e.live(r.gen) {
 			err = e.why(r.gen) // rather than that the source has ended too
 		}
@@ -133,6 +153,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 	}
+	returns = true
 	c.yield(e, &a)
 	a.rethrow()
 	return raw, named(err)
@@ -186,16 +207,27 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	}
 	var a after
 	var e *element // that it is a listener of
+	var by *element
+	var d *drive // while by's build waits
+	leave := func() {
+		if d != nil {
+			d.part(by)
+			d = nil
+		}
+	}
 	returns := false
 	defer func() {
-		if !returns && e != nil { // a build ended this goroutine
+		if !returns { // a build, or a hook or listener of a turn, ended this goroutine
 			t.mu.Lock()
-			e.resolved()
+			leave()
+			if e != nil {
+				e.resolved()
+			}
 			c.settle(&a)
 		}
 	}()
 	t.mu.Lock()
-	by := at.ref.builder()
+	by = at.ref.builder()
 	if by == nil { // or a build that hands on a context derived from its own
 		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == t {
 			by = ref.builder()
@@ -215,21 +247,26 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			now.touchLocked()
 			break
 		}
-		d := &drive{t: t, by: by, on: now}
 		if by != nil {
-			if path := d.cycle(now); path != nil {
+			x := &drive{t: t, by: by, on: now}
+			if path := x.cycle(now); path != nil {
 				err = path
 				break
 			}
+			d = x
 			d.join(by)
 		}
 		if e == nil { // from now on it cannot be disposed
 			e = now
 			e.resolvers++
-			t.graph.AddListener(&e.Node, false)
+			t.graph.AddListener(&e.Node, true)
+			t.graph.Wait(&e.Node, 1) // that is what makes it active
 		}
 		w := e.wait()
 		e.Want()
+		h := t.hookWaits(e)
+		t.breakHooks()
+		t.letFly()
 		c.yield(by, &a)
 		select {
 		case <-w.done:
@@ -240,10 +277,12 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			err = context.Cause(at.ref.Context())
 		case <-shut:
 			err = &causeError{p, ErrContainerClosed}
+		case <-h.stuck():
 		}
 		t.mu.Lock()
-		if by != nil {
-			d.part(by)
+		leave()
+		if t.leaveHooks(h) {
+			err = hookCycle{e.p}
 		}
 		if err != nil {
 			break
@@ -262,7 +301,8 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 func (e *element) resolved() {
 	if !e.c.closed {
 		e.resolvers--
-		e.c.tree.graph.RemoveListener(&e.Node, false)
+		e.c.tree.graph.Wait(&e.Node, -1)
+		e.c.tree.graph.RemoveListener(&e.Node, true)
 	}
 }
 

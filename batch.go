@@ -190,6 +190,9 @@ func (tx *Tx) commit() {
 			}
 		}
 		for _, w := range targets { // all marks before the first new value is visible
+			// What was written before in this batch may have made it stale: it is as if it
+			// had been brought up to date before its own write.
+			t.graph.Settle(&w.e.Node)
 			if w.change {
 				t.writes++
 				t.graph.Change(&w.e.Node, true)

@@ -65,7 +65,7 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 			return e, nil
 		}
 		e.walkers++ // it is in use: not to be disposed under the walk's feet
-		stop := c.tree.pursue(e, by, false, a)
+		stop := c.tree.pursue(e, by, false, true, a)
 		e.release()
 		if stop != nil {
 			return nil, stop
@@ -77,12 +77,13 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 }
 
 // pursue brings e up to date on behalf of by's build, nil if there is none; with verify e
-// is by, in flight, and only ended if it is out of date. The error is why there is no
+// is by, in flight, and only ended if it is out of date; with held the caller holds e against
+// disposal, which is released if the walk is lost. The error is why there is no
 // getting on. The lock is held, and given away between.
-func (t *tree) pursue(e, by *element, verify bool, a *after) (stop error) {
+func (t *tree) pursue(e, by *element, verify, held bool, a *after) (stop error) {
 	d := t.drive()
 	d.own.take(a)
-	d.by, d.verify, d.held = by, verify, e.walkers > 0
+	d.by, d.verify, d.held = by, verify, held
 	if by != nil {
 		d.join(by)
 		d.walk.Eager = by.depth >= eager
@@ -242,6 +243,7 @@ func (d *drive) compute(e *element, gen uint64) (changed bool) {
 func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 	var r any
 	done, returned := make(chan struct{}), false
+	hooks := stackCount(disposing, within)
 	go func() {
 		defer close(done)
 		defer func() {
@@ -250,7 +252,7 @@ func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 			}
 		}()
 		e.depth = 0
-		changed = d.compute(e, gen)
+		inHooks(hooks, func() { changed = d.compute(e, gen) })
 		returned = true
 	}()
 	<-done
@@ -275,6 +277,14 @@ func (d *drive) crashed(r any) {
 		d.walk.Checked(true)
 	} else if e := d.running; e != nil {
 		d.built()
+		if misuse, ok := r.(*UsageError); ok && misuse.hook {
+			// It is the hook's misuse, not this build's: the hook hears of it, and the next
+			// reader builds anew.
+			d.stop = misuse
+			e.end(ErrInvalidated, &d.own)
+			e.commit(false, nil, &d.own)
+			return
+		}
 		d.t.mu.Unlock()
 		fail := panicked(e.p, r) // makes a name: see exhausted
 		if e.observed() {
@@ -323,7 +333,7 @@ func (d *drive) waitFor(e *element) {
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done
 		e.later = append(e.later, &d.aim.Node)
-		d.aim.c.putOff++
+		d.aim.c.later(&d.aim.Node)
 		d.stop = errLater
 		return
 	}
@@ -340,6 +350,7 @@ func (d *drive) waitFor(e *element) {
 	d.on = e
 	w := d.t.hookWaits(e)
 	d.t.breakHooks()
+	d.t.letFly()
 	d.t.unlock(&d.own)
 	select {
 	case <-wake:

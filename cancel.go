@@ -141,6 +141,9 @@ func (e *element) detach(why error, a *after) {
 // endStale ends the builds that the last change made known stale (rules D4, L5).
 func (t *tree) endStale(a *after) {
 	for _, n := range t.graph.Ended() {
+		if !n.Has(graph.Dirty) {
+			continue // written after what it watches, in one batch
+		}
 		e := n.Host.(*element)
 		e.cause |= byReload
 		e.end(ErrDependencyChanged, a)

@@ -46,7 +46,6 @@ func (c *Container) inconsistent() error {
 			fail(e, "weak listeners: %v, marked: %v", weak, e.Has(graph.Weak))
 		}
 		listeners += e.resolvers
-		active += e.resolvers
 		for _, err := range e.Check(listeners, active) {
 			fail(e, "%v", err)
 		}

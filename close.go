@@ -73,17 +73,18 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
-	if c.unhook != nil {
-		c.unhook()
-	}
 	return append(shut, c)
 }
 
-// cancelContext ends the context of c, which is closed, if there is one.
+// cancelContext ends the context of c, which is closed, if there is one, and lets go of
+// the one that it was given.
 func (c *Container) cancelContext() {
 	c.tree.mu.Lock()
-	cancel := c.cancel
+	cancel, unhook := c.cancel, c.unhook
 	c.tree.mu.Unlock()
+	if unhook != nil {
+		unhook()
+	}
 	if cancel != nil {
 		cancel(ErrContainerClosed)
 	}

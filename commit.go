@@ -71,7 +71,6 @@ func (e *element) timed() {
 // commit ends a synchronous build of e. The lock is held.
 func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	t := e.c.tree
-	e.c.rest()
 	e.untimed()
 	if r := e.rare; r != nil && e.auto() {
 		r.lasted = e.c.now() - r.built
@@ -116,7 +115,11 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		e.detach(e.rare.over, a)
 	}
 	e.woken()
+	if e.unused() { // whoever left while it was building was the last
+		e.noteUsage()
+	}
 	e.leave()
+	e.c.rest() // after its end was noted: Shutdown waits for the hooks as well
 }
 
 // maxRuns is how often in a row a build may end itself before that is an error.

@@ -15,14 +15,16 @@ import (
 // tree is what the containers of one family share: the lock and the graph. Nothing else
 // is locked while the lock is held, and no user code runs under it (rule G2).
 type tree struct {
-	mu     sync.Mutex
-	graph  graph.Graph
-	gen    uint64       // of the newest build
-	writes uint64       // from outside: Set, Batch, Invalidate, Cancel
-	spare  []*drive     // not in use
-	runs   int          // of OnDispose hooks, under way
-	hooked []*hookWait  // those that wait for a build
-	ready  []*Container // children that may have work for a turn
+	mu      sync.Mutex
+	graph   graph.Graph
+	gen     uint64       // of the newest build
+	writes  uint64       // from outside: Set, Batch, Invalidate, Cancel
+	spare   []*drive     // not in use
+	runs    int          // of OnDispose hooks, under way
+	hooked  []*hookWait  // those that wait for a build
+	ready   []*Container // children that may have work for a turn
+	flights int          // asynchronous build functions that are running
+	flown   []*flown     // those that wait for a turn
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks
@@ -41,9 +43,10 @@ type Container struct {
 	dying   []*element // to be disposed when the turn is quiet
 	selves  []selfCall // notifiers' own listeners, to be called before all others
 	turn    turn
-	reading int // synchronous builds outside turns
-	busy    int // build functions and endings that are running
-	putOff  int // elements that a turn left to the builds of others, and will come back to
+	reading int      // synchronous builds outside turns
+	busy    int      // build functions and endings that are running
+	putOff  []putOff // elements that a turn left to the builds of others, and will come back to
+	puts    uint64   // of them, ever
 	closed  bool
 	listed  bool          // in tree.ready
 	resting chan struct{} // closed when a closed container has come to rest
@@ -134,11 +137,14 @@ func NewContainer(opts ...ContainerOption) *Container {
 		c.join()
 	}
 	if c.given != nil && c.given.Done() != nil {
-		c.tree.mu.Lock() // it may end at once
-		if !c.closed {
-			c.unhook = context.AfterFunc(c.given, c.Close)
-		}
+		stop := context.AfterFunc(c.given, c.Close) // without the lock: a context may be the user's own
+		c.tree.mu.Lock()
+		c.unhook = stop
+		closed := c.closed
 		c.tree.mu.Unlock()
+		if closed { // it has ended already, or the parent is closed
+			stop()
+		}
 	}
 	return c
 }
@@ -300,12 +306,12 @@ func (c *Container) Flush(ctx context.Context) error {
 	}
 	var a after
 	c.tree.mu.Lock()
-	if !c.turn.running && c.putOff == 0 || c.closed {
+	if !c.turn.running && len(c.putOff) == 0 || c.closed {
 		c.done(&a)
 		return nil
 	}
 	ch := make(chan struct{})
-	c.turn.flushNext = append(c.turn.flushNext, ch)
+	c.turn.flushNext = append(c.turn.flushNext, flusher{ch, c.puts})
 	c.makeReady()
 	c.done(&a)
 	select {

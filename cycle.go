@@ -35,7 +35,9 @@ func named(err error) error {
 	case ring:
 		return err.named()
 	case hookCycle:
-		return usage(err.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+		misuse := usage(err.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+		misuse.hook = true
+		return misuse
 	}
 	return err
 }
@@ -151,7 +153,7 @@ func (t *tree) hookWaits(e *element) *hookWait {
 	if t.runs == 0 {
 		return nil
 	}
-	runs := stackCount(disposing)
+	runs := stackCount(disposing, within)
 	if runs == 0 {
 		return nil
 	}

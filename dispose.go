@@ -5,6 +5,7 @@ package weir
 
 import (
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/weir-go/weir/internal/graph"
@@ -21,7 +22,14 @@ type ending struct {
 
 // endings runs the ends of builds, one after the other, whatever their hooks do.
 type endings struct {
-	todo []*ending
+	todo   []*ending
+	panics []hookPanic // to be reported when nothing is blocked any more: a handler may read
+}
+
+// hookPanic is what a hook of x has panicked with.
+type hookPanic struct {
+	c  *Container
+	pe *PanicError
 }
 
 // run is a frame to be found on the stack: see [disposing].
@@ -36,6 +44,10 @@ func (es *endings) run(a *after) {
 	for len(es.todo) > 0 {
 		es.step(a)
 	}
+	for _, x := range es.panics {
+		x.c.report(x.pe, a)
+	}
+	es.panics = nil
 }
 
 // step runs hooks until all is done or one of them does not return.
@@ -46,10 +58,10 @@ func (es *endings) step(a *after) {
 			return
 		}
 		r := recover()
-		running.e.c.report(panicked(running.e.p, r), a)
+		es.panics = append(es.panics, hookPanic{running.e.c, panicked(running.e.p, r)})
 		if r == nil { // Goexit: this goroutine is done for, the rest goes on elsewhere
-			rest := &endings{todo: es.todo}
-			es.todo = nil
+			rest := &endings{todo: es.todo, panics: es.panics}
+			es.todo, es.panics = nil, nil
 			go func() {
 				var a after
 				c := running.e.c
@@ -105,11 +117,21 @@ func (e *element) woken() {
 		close(e.wake)
 		e.wake = nil
 	}
+	if len(e.later) == 0 {
+		return
+	}
 	for _, n := range e.later {
+		c := n.Host.(*element).c
+		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
 		n.Want()
-		n.Host.(*element).c.putOff--
 	}
 	e.later = nil
+	// Whoever was building may go on building for long, or wait for a listener of that turn.
+	go func() {
+		var a after
+		e.c.tree.mu.Lock()
+		e.c.done(&a)
+	}()
 }
 
 // errorLog keeps what OnDisposeErr hooks returned, for Shutdown.

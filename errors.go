@@ -118,6 +118,7 @@ func (e *PanicError) asError() error {
 type UsageError struct {
 	Provider string // the provider concerned, if there is one
 	Message  string // what is wrong, and how to put it right
+	hook     bool   // an OnDispose hook waits for itself: not to be kept by what it reads
 }
 
 func (e *UsageError) Error() string {

@@ -24,13 +24,28 @@ func callSuspect(s *sub, fail *PanicError) { callListener(s, fail) }
 //go:noinline
 func callHook(h *hook) { h.fn() }
 
+// inHooks calls fn with n frames of [onHook] on the stack, for those of endings.run that the
+// stack before this one has.
+func inHooks(n int, fn func()) {
+	if n == 0 {
+		fn()
+		return
+	}
+	onHook(n, fn)
+}
+
+//go:noinline
+func onHook(n int, fn func()) { inHooks(n-1, fn) }
+
 // Frames that stackHas looks for.
 const (
 	computing  = "weir.(*drive).compute"
 	delivering = "weir.callListener"
 	suspecting = "weir.callSuspect"
 	hooking    = "weir.callHook"
+	flying     = "weir.(*start).run"
 	disposing  = "weir.(*endings).run"
+	within     = "weir.onHook"
 )
 
 // stackHas reports whether the calling goroutine is inside one of the named functions of

@@ -29,6 +29,7 @@ func (e *element) launch(a *after) {
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
+		e.c.tree.flights++
 		a.starts = append(a.starts, s)
 	} else { // the old function has not returned: the new one waits for it (rule C5)
 		e.forgetNext()
@@ -54,6 +55,7 @@ func (e *element) returned(gen uint64, a *after) {
 	e.c.rest()
 	r := e.rare
 	r.flights--
+	t.flights--
 	if r.running == gen {
 		r.running = 0
 	}
@@ -66,6 +68,7 @@ func (e *element) returned(gen uint64, a *after) {
 	} else if s != nil && r.flights == 0 {
 		r.next = nil
 		r.flights++
+		e.c.tree.flights++
 		a.starts = append(a.starts, *s)
 	}
 	e.leave()

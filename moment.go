@@ -15,8 +15,11 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) (ok bool, stop error) 
 		if dep == nil {
 			return true, nil
 		}
-		return false, t.pursue(dep.Host.(*element), e, false, a)
+		return false, t.pursue(dep.Host.(*element), e, false, false, a)
 	case !e.Has(graph.InFlight):
+		if !src.Fresh() { // watched late, and outdated already: e is as stale as that
+			return true, nil
+		}
 	case e.Has(graph.Stale): // written while it was in flight: what was that?
 		_, stop = t.verify(e, gen, a)
 		return false, stop
@@ -37,7 +40,7 @@ func (t *tree) verify(e *element, gen uint64, a *after) (ok bool, stop error) {
 		if !e.Has(graph.Stale) {
 			return true, nil
 		}
-		if stop = t.pursue(e, e, true, a); stop != nil {
+		if stop = t.pursue(e, e, true, false, a); stop != nil {
 			return false, stop
 		}
 	}

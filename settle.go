@@ -4,7 +4,11 @@ package weir
 // which does what it owes and runs the turns that nobody else runs. What a turn does is
 // turn.go's.
 
-import "github.com/weir-go/weir/internal/graph"
+import (
+	"slices"
+
+	"github.com/weir-go/weir/internal/graph"
+)
 
 // work reports whether a turn has something to do. Only the turn's goroutine may ask while
 // one is running: others ask queued.
@@ -14,7 +18,7 @@ func (c *Container) work() bool {
 
 // queued reports whether something is waiting for a turn to begin or go on.
 func (c *Container) queued() bool {
-	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.putOff == 0 && len(c.turn.flush)+len(c.turn.flushNext) > 0
+	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.flushes()
 }
 
 // settle does what was collected, runs turns where there is work and nobody else does, and
@@ -55,6 +59,11 @@ func (t *tree) turns(root *Container, a *after) {
 		if c == nil {
 			break
 		}
+		if t.flights > 0 && stackHas(flying) {
+			c.makeReady()
+			t.elsewhere(root, a)
+			break
+		}
 		c.turn.running = true
 		c.turn.id++
 		c.turn.sweeps, c.turn.made = 0, 0
@@ -71,6 +80,51 @@ func (t *tree) turns(root *Container, a *after) {
 	t.mu.Unlock()
 }
 
+// flown is an asynchronous build function whose call has turns run on another goroutine:
+// they may have to wait for a result of that very function.
+type flown struct {
+	done  chan struct{} // closed when the turns are over, or about to wait for something
+	raise *PanicError   // what they leave to be raised again
+}
+
+// elsewhere runs turns on a goroutine of their own, and waits until they are over or begin
+// to wait themselves. The lock is held, and given away.
+func (t *tree) elsewhere(root *Container, a *after) {
+	w := &flown{done: make(chan struct{})}
+	t.flown = append(t.flown, w)
+	b := &after{}
+	b.take(a)
+	t.mu.Unlock()
+	go func() {
+		defer func() { // also when a listener or hook has ended this goroutine
+			t.mu.Lock()
+			if i := slices.Index(t.flown, w); i >= 0 { // still waited for
+				t.flown = slices.Delete(t.flown, i, i+1)
+				w.raise, b.raise = b.raise, nil
+				close(w.done)
+			}
+			t.mu.Unlock()
+			b.rethrow()
+		}()
+		t.mu.Lock()
+		t.turns(root, b)
+	}()
+	<-w.done
+	t.mu.Lock()
+	if a.raise == nil {
+		a.raise = w.raise
+	}
+}
+
+// letFly lets the build functions go on that wait for a turn: somebody, and it may be that
+// turn, is about to wait for a result. The lock is held.
+func (t *tree) letFly() {
+	for _, w := range t.flown {
+		close(w.done)
+	}
+	t.flown = nil
+}
+
 // queuedAlone reports whether c has work for a turn, and nobody who does it.
 func (c *Container) queuedAlone() bool { return !c.turn.running && !c.closed && c.work() }
 
@@ -79,6 +133,11 @@ func (c *Container) mustWait() bool {
 	if c.reading > 0 && stackHas(computing) {
 		// Inside a build function that calls its container: a turn here might need that
 		// very build. Whoever runs the build settles after it.
+		return true
+	}
+	if c.tree.runs > 0 && stackHas(disposing) {
+		// A turn here might need the element whose hook this is. Whoever ended its build
+		// settles afterwards.
 		return true
 	}
 	for x := c.parent; x != nil; x = x.parent {

@@ -6,7 +6,10 @@ package weir
 // container, so that another goroutine can take it over at any call of user code.
 
 import (
+	"slices"
 	"time"
+
+	"github.com/weir-go/weir/internal/graph"
 )
 
 // A turn is handed to a goroutine of its own when, beyond its first sweep, it has made
@@ -28,27 +31,27 @@ const (
 // next, sub and hook, which belong to the goroutine that runs the turn.
 type turn struct {
 	running   bool
-	id        uint32          // of this turn
-	drive     *drive          // brings elements up to date
-	own       after           // what is to be done without the lock
-	began     time.Time       // when the first sweep was over
-	sweeps    int             // of this goroutine
-	made      int             // calls since the first sweep
-	changed   int             // elements left to be delivered in this sweep
-	used      int             // elements left to be told
-	calls     []*sub          // listeners being called
-	next      int             // the next of them
-	fail      *PanicError     // what they are called with, if not with a value
-	hooks     []*hook         // being run
-	of        *element        // whose
-	gen       uint64          // the build that they are of
-	sub       *sub            // being called now
-	hook      *hook           // being run now
-	suspect   *sub            // a listener that may be the cause of its own calls
-	wrote     bool            // it has written since it was suspected
-	outside   bool            // somebody outside the turn has
-	flush     []chan struct{} // closed when the next sweep is over
-	flushNext []chan struct{} // the same, of those that came during a sweep
+	id        uint32      // of this turn
+	drive     *drive      // brings elements up to date
+	own       after       // what is to be done without the lock
+	began     time.Time   // when the first sweep was over
+	sweeps    int         // of this goroutine
+	made      int         // calls since the first sweep
+	changed   int         // elements left to be delivered in this sweep
+	used      int         // elements left to be told
+	calls     []*sub      // listeners being called
+	next      int         // the next of them
+	fail      *PanicError // what they are called with, if not with a value
+	hooks     []*hook     // being run
+	of        *element    // whose
+	gen       uint64      // the build that they are of
+	sub       *sub        // being called now
+	hook      *hook       // being run now
+	suspect   *sub        // a listener that may be the cause of its own calls
+	wrote     bool        // it has written since it was suspected
+	outside   bool        // somebody outside the turn has
+	flush     []flusher   // closed when the next sweep is over
+	flushNext []flusher   // the same, of those that came during a sweep
 }
 
 // sweep goes on with the turn. One deferred handler serves all calls of user code but
@@ -120,7 +123,7 @@ func (c *Container) swept(a *after) verdict {
 		t.suspect = nil
 		t.drive.walk.Reset()
 		clear(t.calls)
-		t.calls, t.next = t.calls[:0], 0
+		t.calls, t.next, t.of, t.drive.aim = t.calls[:0], 0, nil, nil
 		a.take(&t.own)
 		c.rest()
 		return ended
@@ -135,17 +138,53 @@ func (c *Container) swept(a *after) verdict {
 	return goOn
 }
 
+// flusher is a Flush that waits.
+type flusher struct {
+	done chan struct{}
+	puts uint64 // it waits for what was put off up to here
+}
+
+// putOff is an element that a turn has left to somebody else's build.
+type putOff struct {
+	n   *graph.Node
+	put uint64
+}
+
+// later notes that a turn has put n off.
+func (c *Container) later(n *graph.Node) {
+	c.puts++
+	c.putOff = append(c.putOff, putOff{n, c.puts})
+}
+
+// waits reports whether f has to wait for something that was put off before it came.
+func (c *Container) waits(f flusher) bool {
+	for _, x := range c.putOff {
+		if x.put <= f.puts && x.n.Wanted() {
+			return !c.closed
+		}
+	}
+	return false
+}
+
 // flushed lets those go who have waited for a whole sweep, unless something was put off
-// that they may be waiting for.
+// that they have to wait for.
 func (c *Container) flushed() {
 	t := &c.turn
-	if c.putOff > 0 && !c.closed {
-		return
+	var left []flusher
+	for _, f := range t.flush {
+		if c.waits(f) {
+			left = append(left, f)
+		} else {
+			close(f.done)
+		}
 	}
-	for _, ch := range t.flush {
-		close(ch)
-	}
-	t.flush, t.flushNext = t.flushNext, nil
+	t.flush, t.flushNext = append(left, t.flushNext...), nil
+}
+
+// flushes reports whether somebody can be let go.
+func (c *Container) flushes() bool {
+	free := func(f flusher) bool { return !c.waits(f) }
+	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)
 }
 
 // bury disposes what is due, and what only that used: what has no hooks to be told follows

@@ -148,6 +148,7 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	}
 	if running && len(n.deps) == int(n.old) && n.cursor < n.old {
 		if d := &n.deps[n.cursor]; d.src == src && (d.kind == kind || d.kind == Settled && kind == Waiting) {
+			n.unkeep(int(n.cursor))
 			d.kind, d.sel = kind, sel
 			src.outs[d.out].kind = kind
 			if kind != Waiting {
@@ -176,6 +177,21 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	return len(n.deps) - 1
 }
 
+// unkeep makes edge i, which is made again, the one whose going is told, if another parked
+// edge of the same source was that: of a build that was ended before it was done.
+func (n *Node) unkeep(i int) {
+	d := &n.deps[i]
+	if !d.kept {
+		return
+	}
+	for k := i + 1; k < int(n.old); k++ {
+		if twin := &n.deps[k]; twin.src == d.src && !twin.kept {
+			d.kept, twin.kept = false, true
+			return
+		}
+	}
+}
+
 // watches reports whether n's build watches the value of src.
 func (n *Node) watches(src *Node, running bool) bool {
 	for i := range n.deps {
@@ -190,6 +206,7 @@ func (n *Node) watches(src *Node, running bool) bool {
 // synchronous build is judged when it commits.)
 func (g *Graph) follow(n, src *Node) {
 	if n.phase == Built && n.flags&Stale == 0 && !src.Fresh() {
+		g.epoch.Add(1) // nobody who asks from now on is content with n's moment
 		n.flags |= Pending
 		n.hide()
 		n.Want()

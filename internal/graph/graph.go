@@ -74,6 +74,15 @@ func (g *Graph) Invalidate(n *Node) {
 	}
 }
 
+// Settle makes n, which a change just made stale and which is about to be written, current
+// as it is.
+func (g *Graph) Settle(n *Node) {
+	if n.flags&Stale != 0 {
+		n.flags &^= Stale
+		n.at = g.epoch.Load()
+	}
+}
+
 // Ended returns the nodes that the changes since the last call made known stale and
 // whose builds have to be ended. The slice is valid until the next change.
 func (g *Graph) Ended() []*Node {

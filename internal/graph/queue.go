@@ -68,14 +68,17 @@ func (n *Node) Deliver() {
 // Want queues n to be brought up to date, if it is stale and somebody waits for that: a
 // listener, or its own build in flight, which may be over.
 func (n *Node) Want() {
-	if n.flags&Stale != 0 && n.flags&queued == 0 && n.Wanted() {
+	if n.flags&Stale == 0 {
+		return
+	}
+	if n.waiters > 0 { // also if it is queued already: the turn may be what waits
+		n.Host.NodeEvent(Wake)
+	}
+	if n.flags&queued == 0 && n.Wanted() {
 		n.flags |= queued
 		n.Queue.stale.push(n)
 		if n.Queue.Tell {
 			n.Host.NodeEvent(Queued)
-		}
-		if n.waiters > 0 {
-			n.Host.NodeEvent(Wake)
 		}
 		if !n.Queue.news.Load() {
 			n.Queue.news.Store(true)
