@@ -287,7 +287,11 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
 	p.future = p
-	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) { return n.Build(ctx, ref) })
+	stored := persisted[T](&p.base)
+	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
+		p.restore(ctx, ref, stored)
+		return n.Build(ctx, ref)
+	})
 	return p
 }
 
@@ -337,7 +341,11 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
 	p.future = p
-	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error { return n.Build(ctx, ref, emit) })
+	stored := persisted[T](&p.base)
+	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
+		p.restore(ctx, ref, stored)
+		return n.Build(ctx, ref, emit)
+	})
 	return p
 }
 

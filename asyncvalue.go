@@ -187,6 +187,9 @@ func MapData[T, U any](v AsyncValue[T], f func(T) U) AsyncValue[U] {
 // resting reports whether v is not loading.
 func (v AsyncValue[T]) resting() bool { return v.load == atRest }
 
+// good reports whether v is data at rest.
+func (v AsyncValue[T]) good() bool { return v.load == atRest && v.err == nil && v.has }
+
 // settled returns v without its loading: the result that there is.
 func (v AsyncValue[T]) settled() AsyncValue[T] {
 	v.load, v.progress = atRest, 0

@@ -17,14 +17,15 @@ import (
 type tree struct {
 	mu      sync.Mutex
 	graph   graph.Graph
-	gen     uint64       // of the newest build
-	writes  uint64       // from outside: Set, Batch, Invalidate, Cancel
-	spare   []*drive     // not in use
-	runs    int          // of OnDispose hooks, under way
-	hooked  []*hookWait  // those that wait for a build
-	ready   []*Container // children that may have work for a turn
-	flights int          // asynchronous build functions that are running
-	flown   []*flown     // those that wait for a turn
+	gen     uint64              // of the newest build
+	writes  uint64              // from outside: Set, Batch, Invalidate, Cancel
+	spare   []*drive            // not in use
+	runs    int                 // of OnDispose hooks, under way
+	hooked  []*hookWait         // those that wait for a build
+	saves   map[saveKey]*saving // of persisted states
+	ready   []*Container        // children that may have work for a turn
+	flights int                 // asynchronous build functions that are running
+	flown   []*flown            // those that wait for a turn
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks

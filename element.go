@@ -76,6 +76,7 @@ type rare struct {
 	onDuty   chan struct{} // closed when a listener comes, or the build is over: for emit
 	notifier any           // of a notifier kind: the instance of this life
 	seat     *seat         // its
+	saving   *saving       // of a persisted state
 	outlook  *outlook      // of an observed element
 	retarget impl          // what its next build is made by, after UpdateOverrides
 	making   chan struct{} // closed when the instance that is being made is there
@@ -147,6 +148,9 @@ func (x *cell[S]) release(changed bool) {
 
 func (x *cell[S]) publish(v *S) {
 	x.tellSelf(v)
+	if r := x.rare; r != nil && r.saving != nil {
+		r.saving.save(&x.element, v)
+	}
 	x.val.Store(v)
 }
 

@@ -33,8 +33,12 @@ type providerPtr[P any] interface {
 //
 // A family that refers to itself in create needs to be assigned in func init.
 func NewFamily[K comparable, P any, PP providerPtr[P]](create func(key K) PP, opts ...ProviderOption) *Family[K, P] {
+	return newFamily(familyKind, create, opts)
+}
+
+func newFamily[K comparable, P any, PP providerPtr[P]](kind kindOf, create func(key K) PP, opts []ProviderOption) *Family[K, P] {
 	f := &Family[K, P]{opts: opts, members: make(map[K]weak.Pointer[P])}
-	newFamilyBase(&f.base, opts)
+	newBase(&f.base, kind, nil, opts)
 	if create == nil {
 		misuse(&f.base, "NewFamily needs a create function")
 	}
@@ -42,9 +46,6 @@ func NewFamily[K comparable, P any, PP providerPtr[P]](create func(key K) PP, op
 	f.asBase = func(p *P) *base { return PP(p).identity() }
 	return f
 }
-
-// newFamilyBase is one frame, as newBase expects between itself and the constructor.
-func newFamilyBase(b *base, opts []ProviderOption) { newBase(b, familyKind, nil, opts) }
 
 // Of returns the member for key: the same pointer for the same key for as long as
 // anything holds it, an element of a container included. It runs create, without a lock,

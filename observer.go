@@ -150,7 +150,7 @@ func (e *element) event(gen uint64) Event {
 }
 
 // observed reports whether anybody wants to hear of e.
-func (e *element) observed() bool { return e.c.observers != nil }
+func (e *element) observed() bool { return e.c.observers != nil && e.p.kind != mutationKind }
 
 // observe calls tell for each observer of c. The lock is not held.
 func (c *Container) observe(p *base, a *after, tell func(o *Observer)) { c.observeFrom(0, p, a, tell) }

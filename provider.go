@@ -57,12 +57,13 @@ const (
 	notifierKind
 	asyncNotifierKind
 	streamNotifierKind
+	mutationKind
 	familyKind
 )
 
 func (k kindOf) String() string {
 	return [...]string{"", "Provider", "TryProvider", "StateProvider", "FutureProvider", "StreamProvider", "NotifierProvider",
-		"AsyncNotifierProvider", "StreamNotifierProvider", "Family"}[k]
+		"AsyncNotifierProvider", "StreamNotifierProvider", "Mutation", "Family"}[k]
 }
 
 // impl is what the typed part of a provider does for the untyped one.
@@ -104,6 +105,7 @@ type settings struct {
 	delayed bool // DisposeDelay
 	overlap bool
 	retry   RetryPolicy
+	persist any     // *persistence[T]
 	scoped  bool    // may be overridden in a child
 	deps    []*base // scoped providers and families that it watches
 }
@@ -184,6 +186,9 @@ func apply(b *base, s *settings, opts []ProviderOption) {
 			misuse(b, "a nil ProviderOption was given")
 		}
 		o.applyTo(s)
+	}
+	if s.persist != nil && b.kind != notifierKind && b.kind != asyncNotifierKind && b.kind != streamNotifierKind && b.kind != familyKind {
+		misuse(b, "Persist is for notifiers: use NewNotifierProvider, NewAsyncNotifierProvider or NewStreamNotifierProvider")
 	}
 	if b.kind == plainKind || b.kind == stateKind || b.kind == notifierKind {
 		if s.timeout > 0 {

@@ -55,11 +55,16 @@ func scopeOf(s Scope, p *base, op string) (at place) {
 		}
 		s.usable(p, op)
 		at.c, at.tx = s.c, s
+	case *runScope:
+		at.c = s.c
 	default:
 		misuse(p, "%s needs a scope: a *Container, the Ref of a build, or the *Tx of a Batch", op)
 	}
 	if p != nil && at.c.parent != nil {
 		at.via, at.c = at.c, at.c.home(p)
+	}
+	if h, ok := s.(*runScope); ok && p != nil && op != "Set" && op != "Update" && op != "Cancel" {
+		h.hold(at.c, p)
 	}
 	return at
 }

@@ -124,7 +124,17 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 	if p.init(notifierKind, p, opts); create == nil {
 		misuse(&p.base, "NewNotifierProvider needs a create function")
 	}
-	p.build = p.building(create, func(ref Ref, n N) T { return n.Build(ref) })
+	stored := persisted[T](&p.base)
+	p.build = p.building(create, func(ref Ref, n N) T {
+		if stored == nil {
+			return n.Build(ref)
+		}
+		old, found := stored.restore(ref.Context(), ref.e, func(raw any) (T, bool) { return *raw.(*T), true })
+		if v := n.Build(ref); !found {
+			return v
+		}
+		return old
+	})
 	return p
 }
 

@@ -1,0 +1,316 @@
+package weir
+
+// This file owns Mutation: the state of a side effect, and the scope that its function
+// gets. It is a provider like any other, written by runs alone.
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// MutationStatus says how far a [Mutation] is.
+type MutationStatus uint8
+
+const (
+	MutationIdle    MutationStatus = iota // nothing has run, or it was reset
+	MutationPending                       // a run has not returned
+	MutationSuccess                       // the last run has returned a value
+	MutationFailed                        // the last run has returned an error
+)
+
+// String returns the status's name.
+func (s MutationStatus) String() string {
+	switch s {
+	case MutationIdle:
+		return "idle"
+	case MutationPending:
+		return "pending"
+	case MutationSuccess:
+		return "success"
+	case MutationFailed:
+		return "failed"
+	}
+	return "unknown"
+}
+
+// MutationState is what a [Mutation] shows. The zero one is idle.
+type MutationState[T any] struct {
+	status MutationStatus
+	value  T
+	err    error
+	run    uint64 // that owns the state
+}
+
+// Status says how far it is.
+func (s MutationState[T]) Status() MutationStatus { return s.status }
+
+// IsPending reports whether the newest run has not returned.
+func (s MutationState[T]) IsPending() bool { return s.status == MutationPending }
+
+// Value returns what the newest run returned, and whether it has succeeded.
+func (s MutationState[T]) Value() (T, bool) { return s.value, s.status == MutationSuccess }
+
+// Err returns the error of the newest run if it has failed, or nil.
+func (s MutationState[T]) Err() error { return s.err }
+
+// String describes the state for people.
+func (s MutationState[T]) String() string {
+	switch s.status {
+	case MutationSuccess:
+		return fmt.Sprintf("success(%v)", s.value)
+	case MutationFailed:
+		return fmt.Sprintf("failed(%v)", s.err)
+	}
+	return s.status.String()
+}
+
+// Mutation is a side effect, a form that is sent or a row that is deleted, with a state
+// that can be watched and listened to: it is a Source[MutationState[T]]. Once nobody
+// listens and no run is under way it is idle again after its delay, like any AutoDispose
+// provider.
+type Mutation[T any] struct {
+	provider[MutationState[T]]
+	keyed *Family[any, Mutation[T]]
+}
+
+// NewMutation returns a mutation. Of the options [Name], [DisposeDelay] and [Scoped] make
+// sense.
+func NewMutation[T any](opts ...ProviderOption) *Mutation[T] {
+	m := &Mutation[T]{}
+	m.init(mutationKind, m, append([]ProviderOption{AutoDispose()}, opts...))
+	m.ready()
+	of := append(append([]ProviderOption(nil), opts...), Name(m.Name()))
+	m.keyed = newFamily(mutationKind, func(any) *Mutation[T] {
+		k := &Mutation[T]{}
+		k.init(mutationKind, k, []ProviderOption{AutoDispose()})
+		k.ready()
+		return k
+	}, of)
+	return m
+}
+
+func (m *Mutation[T]) ready() {
+	m.build = func(Ref) MutationState[T] { return MutationState[T]{} }
+}
+
+// decide has runs change the state only where it shows: a run that takes over a pending
+// state is no news.
+func (m *Mutation[T]) decide() {
+	m.equal = func(a, b MutationState[T]) bool {
+		return a.status == b.status && (a.status == MutationIdle || a.status == MutationPending)
+	}
+}
+
+func (m *Mutation[T]) origin() *base {
+	if m == nil {
+		return nil
+	}
+	return &m.base
+}
+
+func (m *Mutation[T]) watchable(op string) *base { return m.origin().usable(op) }
+
+func (m *Mutation[T]) identity() *base { return m.origin() }
+
+// Of returns the variant of the mutation for key, with a state of its own: the same
+// pointer for the same key, for as long as anything holds it. A key that cannot be
+// compared is a *UsageError.
+func (m *Mutation[T]) Of(key any) *Mutation[T] {
+	b := m.watchable("Of")
+	if m.keyed == nil {
+		misuse(b, "Of a keyed mutation: use one key for all that tells variants apart")
+	}
+	if !canCompare(key) {
+		misuse(b, "Of a key of type %T, which cannot be compared", key)
+	}
+	return m.keyed.Of(key)
+}
+
+func canCompare(key any) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	_ = map[any]struct{}{key: {}}
+	return true
+}
+
+// Run runs fn and returns what it returns. Meanwhile the state is pending, then success
+// or failed, unless another run was started or the mutation reset in between: the newest
+// run owns the state, older ones still return (rule 4.3 of the design). The scope that fn
+// gets keeps what is read through it alive and active until fn returns; writes go straight
+// through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
+// closes. A panic in fn is the failure of the state, and goes on to the caller.
+//
+// After Close, and through a ref that is over, Run returns the cause without calling fn.
+// A nil ctx or fn, and the Tx of a batch, are a *UsageError.
+func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Context, s Scope) (T, error)) (v T, err error) {
+	b := m.watchable("Run")
+	at := scopeOf(s, b, "Run")
+	switch {
+	case ctx == nil:
+		misuse(b, "Run needs a context: use context.Background if there is none")
+	case fn == nil:
+		misuse(b, "Run needs a function")
+	case at.tx != nil:
+		misuse(b, "Run with the Tx of a batch: a side effect cannot be staged")
+	}
+	from := at.c
+	if at.via != nil {
+		from = at.via
+	}
+	e, run, err := m.begin(at)
+	if err != nil {
+		return v, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(from.Context(), func() { cancel(context.Cause(from.Context())) })
+	h := &runScope{c: from}
+	began := time.Now()
+	var a after
+	from.observe(b, &a, func(o *Observer) {
+		if o.MutationStarted != nil {
+			o.MutationStarted(MutationStartedEvent{b.Name(), from, began})
+		}
+	})
+	returned := false
+	defer func() {
+		if !returned {
+			r := recover()
+			fail := panicked(b, r)
+			err = fail.asError()
+			if a.raise == nil && r != nil {
+				a.raise = fail
+			}
+		}
+		stop()
+		cancel(nil)
+		h.end()
+		next := MutationState[T]{status: MutationSuccess, value: v, run: run}
+		if err != nil {
+			next = MutationState[T]{status: MutationFailed, err: err, run: run}
+		}
+		from.observe(b, &a, func(o *Observer) {
+			if o.MutationEnded != nil {
+				o.MutationEnded(MutationEndedEvent{b.Name(), from, time.Now(), time.Since(began), err})
+			}
+		})
+		m.finish(e, next, &a)
+		a.rethrow()
+	}()
+	v, err = fn(ctx, h)
+	returned = true
+	return v, err
+}
+
+// begin makes the state pending, and holds its element until finish.
+func (m *Mutation[T]) begin(at place) (e *element, run uint64, err error) {
+	b := &m.base
+	c := at.c
+	t := c.tree
+	var a after
+	t.mu.Lock()
+	if at.overLocked() {
+		err = at.why(b)
+		t.unlock(&a)
+		return nil, 0, err
+	}
+	e, err = c.freshElement(b, at.ref.builder(), &a)
+	if err != nil {
+		t.unlock(&a)
+		return nil, 0, named(err)
+	}
+	t.gen++
+	run = t.gen
+	e.resolvers++
+	t.graph.AddListener(&e.Node, true)
+	m.show(e, MutationState[T]{status: MutationPending, run: run}, &a)
+	c.done(&a)
+	return e, run, nil
+}
+
+// finish lets go of e, and shows next if its run still owns the state.
+func (m *Mutation[T]) finish(e *element, next MutationState[T], a *after) {
+	t := e.c.tree
+	t.mu.Lock()
+	if e.c.closed {
+		t.unlock(a)
+		return
+	}
+	if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run {
+		m.show(e, next, a)
+	}
+	e.resolvers--
+	t.graph.RemoveListener(&e.Node, true)
+	e.touchLocked()
+	e.c.settle(a)
+}
+
+// show makes next the state. The lock is held.
+func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
+	x := e.host.(*cell[MutationState[T]])
+	if now := x.val.Load(); now != nil && m.equal(*now, next) {
+		x.val.Store(&next) // another run owns it
+		return
+	}
+	m.put(e, &next, a)
+}
+
+// Reset makes the mutation idle. Runs under way go on and return, but no longer show.
+func (m *Mutation[T]) Reset(s Scope) {
+	b := m.watchable("Reset")
+	at := scopeOf(s, b, "Reset")
+	var a after
+	t := at.c.tree
+	t.mu.Lock()
+	if e := at.c.table.find(b); e != nil && !at.overLocked() && !at.c.closed && e.Fresh() {
+		m.show(e, MutationState[T]{}, &a)
+	}
+	at.c.done(&a)
+}
+
+// runScope is the scope of a mutation's function: a container that keeps what is read
+// through it.
+type runScope struct {
+	c     *Container
+	held  map[*base]*sub // guarded by the lock
+	ended bool
+}
+
+func (*runScope) scope() {}
+
+// hold keeps p's element in its home alive and active until the run ends.
+func (h *runScope) hold(home *Container, p *base) {
+	var a after
+	t := home.tree
+	t.mu.Lock()
+	if !h.ended && !home.closed && h.held[p] == nil {
+		x := &sub{inner: true}
+		x.self = x
+		x.e = home.element(p, &a)
+		x.attach()
+		if h.held == nil {
+			h.held = map[*base]*sub{}
+		}
+		h.held[p] = x
+	}
+	t.unlock(&a) // no turn yet: it is about to be built
+	a.rethrow()
+}
+
+// deliver makes a sub that only counts.
+func (*sub) deliver(*PanicError) {}
+
+// end lets go of all that was held.
+func (h *runScope) end() {
+	var a after
+	h.c.tree.mu.Lock()
+	h.ended = true
+	for _, x := range h.held {
+		x.detach()
+	}
+	h.held = nil
+	h.c.done(&a)
+}

@@ -1,0 +1,101 @@
+package weir
+
+// This file owns how a state becomes bytes: codecs, and the record around what they
+// encode, by which damaged, expired and foreign ones are told.
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Codec turns states into bytes and back, for [Persist]. It is called from any goroutine.
+type Codec[T any] interface {
+	Encode(v T) ([]byte, error)
+	Decode(data []byte) (T, error)
+}
+
+// JSON is the [Codec] of encoding/json.
+type JSON[T any] struct{}
+
+// Encode implements [Codec].
+func (JSON[T]) Encode(v T) ([]byte, error) { return json.Marshal(v) }
+
+// Decode implements [Codec].
+func (JSON[T]) Decode(data []byte) (v T, err error) {
+	err = json.Unmarshal(data, &v)
+	return v, err
+}
+
+// record is what is stored: a line of text with the checksum of all that follows it, when
+// it expires, the destroy key and the key; then the data.
+type record struct {
+	expires time.Time // zero: never
+	destroy string
+	data    []byte
+}
+
+const recordMagic = "weir-state/1"
+
+// seal makes the record of data, saved now.
+func (x *persistence[T]) seal(data []byte) []byte {
+	var expires int64
+	if x.expiry > 0 {
+		expires = time.Now().Add(x.expiry).UnixNano()
+	}
+	body := fmt.Appendf(nil, "%d %q %q\n%s", expires, x.destroy, x.key, data)
+	return fmt.Appendf(nil, "%s %08x %d %s", recordMagic, crc32.ChecksumIEEE(body), len(body), body)
+}
+
+// open takes a record apart that was stored under key.
+func open(stored []byte, key string) (rec record, err error) {
+	bad := func(what string) (record, error) {
+		return record{}, fmt.Errorf("weir: what is stored under %q %s: it is not restored", key, what)
+	}
+	rest, ok := bytes.CutPrefix(stored, []byte(recordMagic+" "))
+	if !ok {
+		return bad("is not a state that weir has saved")
+	}
+	sum, rest, ok := bytes.Cut(rest, []byte(" "))
+	want, err := strconv.ParseUint(string(sum), 16, 32)
+	if !ok || err != nil {
+		return bad("is damaged")
+	}
+	size, body, ok := bytes.Cut(rest, []byte(" "))
+	length, err := strconv.Atoi(string(size))
+	switch {
+	case !ok || err != nil:
+		return bad("is damaged")
+	case len(body) < length:
+		return bad("is cut short")
+	case len(body) > length || crc32.ChecksumIEEE(body) != uint32(want):
+		return bad("is damaged")
+	}
+	head, data, _ := bytes.Cut(body, []byte("\n"))
+	at, quoted, _ := strings.Cut(string(head), " ")
+	expires, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return bad("is damaged")
+	}
+	destroy, err := strconv.QuotedPrefix(quoted)
+	if err != nil {
+		return bad("is damaged")
+	}
+	of, err := strconv.Unquote(strings.TrimPrefix(quoted[len(destroy):], " "))
+	if err != nil {
+		return bad("is damaged")
+	}
+	if of != key {
+		return bad(fmt.Sprintf("is the state of %q", of))
+	}
+	if expires != 0 {
+		rec.expires = time.Unix(0, expires)
+	}
+	rec.destroy, err = strconv.Unquote(destroy)
+	rec.data = data
+	return rec, err
+}
