@@ -3,7 +3,10 @@ package weir
 // This file owns what a call has to do once it has let go of the lock: run hooks, cancel
 // contexts, start build functions. It decides none of it.
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // after is what a call has to do once it has let go of the lock. The zero value is ready.
 type after struct {
@@ -36,10 +39,12 @@ type cancellation struct {
 // start is an asynchronous build function to be run on a goroutine of its own.
 type start struct {
 	e      *element
+	kind   asyncKind // whose function it is
 	gen    uint64
 	ctx    context.Context
 	err    error // what it fails with instead
 	reason BuildReason
+	began  time.Time // when the function was called, if it is observed
 }
 
 // unlock lets go of the lock and does what was collected. It may be called with nothing
@@ -60,7 +65,7 @@ func (t *tree) unlock(a *after) {
 	}
 	for _, s := range starts {
 		if s.err != nil {
-			go s.e.future.fail(s.e, s.gen, named(s.err))
+			go s.kind.fail(&s, named(s.err))
 			continue
 		}
 		go s.run()

@@ -34,6 +34,7 @@ var arrows = []struct {
 }{
 	{".", []string{arrowStd, arrowModule + "/internal/graph"}},
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
+	{"weirtest", []string{arrowStd, arrowModule}},
 	{"examples/...", []string{arrowStd, arrowModule}},
 }
 

@@ -23,11 +23,10 @@ type asyncKind interface {
 	// stop keeps back, for release, the state of a build that was cancelled (keep: data from
 	// before outweighs the cause) or timed out; it reports whether the result is a different one.
 	stop(e *element, err error, keep bool) (settled bool)
-	// run runs the build function of build gen, publishes its result, and returns when
-	// both are done.
-	run(e *element, gen uint64, ctx context.Context)
-	// fail publishes err as the result of build gen, which is not run.
-	fail(e *element, gen uint64, err error)
+	// run runs a build function, publishes its result, and returns when both are done.
+	run(s *start)
+	// fail publishes err as the result of a build whose function is not run.
+	fail(s *start, err error)
 	// keep has err be the outcome of the synchronous build that is about to be committed.
 	keep(e *element, err error)
 	// retried has the outcome of synchronous build gen, which was just computed, be retried
@@ -197,7 +196,8 @@ func (p *asyncProvider[T]) keep(e *element, err error) {
 	e.host.(*cell[AsyncValue[T]]).next = &next
 }
 
-func (p *asyncProvider[T]) run(e *element, gen uint64, ctx context.Context) {
+func (p *asyncProvider[T]) run(s *start) {
+	e, gen, ctx := s.e, s.gen, s.ctx
 	var v T
 	var err error
 	done := false
@@ -205,7 +205,7 @@ func (p *asyncProvider[T]) run(e *element, gen uint64, ctx context.Context) {
 		if !done {
 			err = panicked(&p.base, recover()).asError() // recover returns nil for Goexit
 		}
-		p.land(e, gen, v, err)
+		p.land(s, v, err)
 	}()
 	ref := Ref{e, gen}
 	if p.stream == nil {
@@ -222,17 +222,22 @@ func (p *asyncProvider[T]) run(e *element, gen uint64, ctx context.Context) {
 	done = true
 }
 
-func (p *asyncProvider[T]) fail(e *element, gen uint64, err error) {
+func (p *asyncProvider[T]) fail(s *start, err error) {
 	var zero T
-	p.land(e, gen, zero, err)
+	p.land(s, zero, err)
 }
 
 // land publishes what the function of build gen, which has returned, came to, unless the
 // build is over (rule C4).
-func (p *asyncProvider[T]) land(e *element, gen uint64, v T, err error) {
+func (p *asyncProvider[T]) land(s *start, v T, err error) {
+	e, gen := s.e, s.gen
 	var a after
 	if e.observed() {
-		e.landed(gen, err, &a)
+		failed := err
+		if err == errEnded {
+			failed = nil
+		}
+		e.finished(gen, s.reason, time.Since(s.began), failed, &a)
 	}
 	e.returned(gen, &a)
 	if err == errEnded {

@@ -307,14 +307,19 @@ func (c *Container) Flush(ctx context.Context) error {
 	}
 	var a after
 	c.tree.mu.Lock()
-	if !c.turn.running && len(c.putOff) == 0 || c.closed {
+	if c.closed && !c.turn.running {
 		c.done(&a)
 		return nil
 	}
 	ch := make(chan struct{})
-	c.turn.flushNext = append(c.turn.flushNext, flusher{ch, c.puts})
+	c.turn.flushNext = append(c.turn.flushNext, flusher{done: ch})
 	c.makeReady()
 	c.done(&a)
+	select {
+	case <-ch: // delivered here, whatever has become of ctx
+		return nil
+	default:
+	}
 	select {
 	case <-ch:
 		return nil

@@ -46,6 +46,9 @@ func (es *endings) run(a *after) {
 	}
 	for _, x := range es.panics {
 		x.c.report(x.pe, a)
+		x.c.tree.mu.Lock()
+		x.c.rest()
+		x.c.tree.mu.Unlock()
 	}
 	es.panics = nil
 }
@@ -87,14 +90,14 @@ func (es *endings) step(a *after) {
 			x.disposed(a)
 		}
 		es.todo = es.todo[1:]
-		x.e.ended(len(es.todo) == 0)
+		x.e.ended(len(es.todo) == 0, es.panics)
 	}
 }
 
 // ended notes that the hooks of a build of e have returned. It runs no turn: the next
 // end in the list may be what that turn would wait for. Whoever let go of the lock settles.
 // The last end of a run says so.
-func (e *element) ended(last bool) {
+func (e *element) ended(last bool, panics []hookPanic) {
 	t := e.c.tree
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,10 +107,14 @@ func (e *element) ended(last bool) {
 		e.Want()
 		e.leave()
 	}
-	if e.c.rest(); last {
+	if last {
 		t.runs--
 		t.breakHooks()
+		for _, x := range panics {
+			x.c.occupy() // Shutdown waits until they are reported
+		}
 	}
+	e.c.rest()
 }
 
 // woken wakes whoever waits for e's build, or the end of one, and queues what a turn put

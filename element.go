@@ -80,6 +80,7 @@ type rare struct {
 	outlook  *outlook      // of an observed element
 	retarget impl          // what its next build is made by, after UpdateOverrides
 	making   chan struct{} // closed when the instance that is being made is there
+	unmade   *PanicError   // what making it has failed with
 	running  uint64        // the newest build whose function has not returned
 
 	since   time.Duration // the latest of going on standby and the last link closed
@@ -182,7 +183,13 @@ func (x *cell[S]) raw() any {
 	return nil
 }
 
-func (x *cell[S]) retarget(i impl) { x.aim(i.(interface{ typed() *provider[S] }).typed()) }
+func (x *cell[S]) retarget(i impl) {
+	next := i.(interface{ typed() *provider[S] }).typed()
+	if next.maker != x.from.Load().maker { // another create function: its notifier is another
+		x.rare.notifier, x.rare.seat, x.rare.making, x.rare.unmade = nil, nil, nil, nil
+	}
+	x.aim(next)
+}
 
 // aim has from make the value from now on.
 func (x *cell[S]) aim(from *provider[S]) {

@@ -89,6 +89,9 @@ func (e *PanicError) Unwrap() error {
 // One that comes up from a dependency travels as it is (rule E1).
 func panicked(p *base, r any) *PanicError {
 	if pe, ok := r.(*PanicError); ok {
+		if pe.Provider == "" && p != nil {
+			return &PanicError{p.Name(), pe.Value, pe.Stack} // from a goroutine that did not know
+		}
 		return pe
 	}
 	if r == nil {

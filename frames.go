@@ -46,6 +46,7 @@ const (
 	flying     = "weir.(*start).run"
 	disposing  = "weir.(*endings).run"
 	within     = "weir.onHook"
+	watching   = "weir.onWatch"
 )
 
 // stackHas reports whether the calling goroutine is inside one of the named functions of

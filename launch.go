@@ -25,7 +25,7 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := start{e, t.gen, l.context.Context, e.chased(), e.reason}
+	s := start{e: e, kind: e.future, gen: t.gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++

@@ -83,10 +83,10 @@ func TestS418TheNewestRunOwnsTheState(t *testing.T) {
 func TestS421WhatIsReadThroughARunStaysAlive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newContainer(t)
-		var log []string
+		var log trace
 		p := weir.NewProvider(func(ref weir.Ref) int {
-			ref.OnCancel(func() { log = append(log, "cancel") })
-			ref.OnDispose(func() { log = append(log, "dispose") })
+			ref.OnCancel(log.on("cancel"))
+			ref.OnDispose(log.on("dispose"))
 			return 1
 		}, weir.AutoDispose())
 		n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
@@ -97,13 +97,13 @@ func TestS421WhatIsReadThroughARunStaysAlive(t *testing.T) {
 			require.Equal(t, 5, weir.Read(c, n), "writes go straight through")
 			gone()
 			gone()
-			require.Empty(t, log)
+			require.Empty(t, log.take())
 			return v, nil
 		})
 		require.NoError(t, err)
-		require.Equal(t, []string{"cancel"}, log)
+		require.Equal(t, []string{"cancel"}, log.take())
 		gone()
-		require.Equal(t, []string{"cancel", "dispose"}, log)
+		require.Equal(t, []string{"dispose"}, log.take())
 	})
 }
 

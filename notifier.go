@@ -85,14 +85,21 @@ func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {
 	var n N
 	var s *seat
 	defer func() {
+		var fail *PanicError
+		if s == nil {
+			fail = panicked(e.p, recover())
+		}
 		t.mu.Lock()
-		defer t.mu.Unlock()
 		if r.making == making { // else that life is over
-			if r.making = nil; s != nil {
+			if r.making, r.unmade = nil, fail; s != nil {
 				r.notifier, r.seat = n, s
 			}
 		}
 		close(making)
+		t.mu.Unlock()
+		if fail != nil && fail.Value != errGoexit {
+			panic(fail)
+		}
 	}()
 	n = create()
 	if isNil(n) {
@@ -175,6 +182,9 @@ func notifierOf[N any](at place, p *base) N {
 	}
 	closed := c.closed
 	e.touchLocked()
+	if have == nil && e.rare != nil && fail == nil {
+		fail = e.rare.unmade // create has failed: there is none to be had
+	}
 	if have == nil && !closed && fail == nil {
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
 		have = made(e)

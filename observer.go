@@ -152,33 +152,50 @@ func (e *element) event(gen uint64) Event {
 // observed reports whether anybody wants to hear of e.
 func (e *element) observed() bool { return e.c.observers != nil && e.p.kind != mutationKind }
 
-// observe calls tell for each observer of c. The lock is not held.
-func (c *Container) observe(p *base, a *after, tell func(o *Observer)) { c.observeFrom(0, p, a, tell) }
-
-func (c *Container) observeFrom(i int, p *base, a *after, tell func(o *Observer)) {
-	for ; i < len(c.observers); i++ {
-		c.observeOne(i, p, a, tell)
+// observe calls tell for each observer of c, on a goroutine of their own, and waits for it:
+// one that ends its goroutine must not take a build or a turn along. The lock is not held.
+func (c *Container) observe(p *base, a *after, tell func(o *Observer)) {
+	for i := 0; i < len(c.observers); {
+		r, exited := observing(func() {
+			for i < len(c.observers) {
+				o := c.observers[i]
+				i++
+				tell(o)
+			}
+		})
+		if r != nil || exited {
+			c.report(panicked(p, r), a)
+		}
 	}
 }
 
-func (c *Container) observeOne(i int, p *base, a *after, tell func(o *Observer)) {
-	returned := false
-	defer func() {
-		if returned {
-			return
-		}
-		r := recover()
-		c.report(panicked(p, r), a)
-		if r == nil { // Goexit: the others are told elsewhere
-			go func() {
-				var a after
-				c.observeFrom(i+1, p, &a, tell)
-				a.rethrow()
-			}()
-		}
+// observing runs fn apart. It is a frame to be found on the stack: see [watching].
+func observing(fn func()) (r any, exited bool) { return apart(func() { onWatch(fn) }) }
+
+//go:noinline
+func onWatch(fn func()) { fn() }
+
+// apart runs fn on a goroutine of its own and waits for it: it returns what fn panicked
+// with, and whether it has ended its goroutine instead of returning.
+func apart(fn func()) (r any, exited bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		returned := false
+		defer func() {
+			if !returned {
+				if r = recover(); r == nil {
+					exited = true
+				} else if _, ok := r.(*PanicError); !ok {
+					r = panicked(nil, r) // with the stack of this goroutine
+				}
+			}
+		}()
+		fn()
+		returned = true
 	}()
-	tell(c.observers[i])
-	returned = true
+	<-done
+	return r, exited
 }
 
 func (e *element) started(gen uint64, why BuildReason, a *after) {
@@ -203,17 +220,6 @@ func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err 
 			o.BuildEnded(ev)
 		}
 	})
-}
-
-// landed is finished for an asynchronous build.
-func (e *element) landed(gen uint64, err error, a *after) {
-	if err == errEnded {
-		err = nil
-	}
-	e.c.tree.mu.Lock()
-	why, took := e.reason, e.c.now()-e.rare.built
-	e.c.tree.mu.Unlock()
-	e.finished(gen, why, took, err, a)
 }
 
 // disposed tells of a build that is over.
@@ -335,16 +341,18 @@ func (s *start) run() {
 	if e.observed() {
 		var a after
 		e.started(s.gen, s.reason, &a)
+		s.began = time.Now()
 		defer a.rethrow()
 	}
 	if !e.c.profiling {
-		e.future.run(e, s.gen, s.ctx)
+		s.kind.run(s)
 		return
 	}
 	name := e.p.Name()
 	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
 		defer trace.StartRegion(ctx, name).End()
-		e.future.run(e, s.gen, ctx)
+		s.ctx = ctx
+		s.kind.run(s)
 	})
 }
 

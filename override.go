@@ -250,7 +250,9 @@ func (p *NotifierProvider[N, T]) OverrideWith(create func() N) Override {
 	if b := p.watchable("OverrideWith"); create == nil {
 		misuse(b, "OverrideWith needs a create function")
 	}
-	return overrideBuild(&p.provider, p.building(create, func(ref Ref, n N) T { return n.Build(ref) }))
+	o := override{&p.base, &replacement{}}
+	o.by = &provider[T]{equal: p.equal, build: p.building(create, func(ref Ref, n N) T { return n.Build(ref) }), maker: o.replacement}
+	return o
 }
 
 // OverrideWithBuild makes an override of the Build method alone: self is the notifier that
@@ -281,6 +283,7 @@ func (p *AsyncNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
+	by.maker = by
 	p.building(by, create, func(ctx context.Context, ref Ref, n N) (T, error) { return n.Build(ctx, ref) })
 	return overrideAsync(&p.asyncProvider, by)
 }
@@ -315,6 +318,7 @@ func (p *StreamNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
+	by.maker = by
 	p.building(by, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error { return n.Build(ctx, ref, emit) })
 	return overrideAsync(&p.asyncProvider, by)
 }

@@ -197,21 +197,11 @@ func (s *saving) run(e *element) {
 	}
 }
 
-// guardStorage calls fn, whose panic or Goexit is an error.
+// guardStorage calls fn apart; its panic or Goexit is an error.
 func guardStorage(e *element, fn func() error) (err error) {
-	done := make(chan struct{})
-	go func() { // it may end its goroutine, or never return
-		defer close(done)
-		returned := false
-		defer func() {
-			if !returned {
-				err = panicked(e.p, recover())
-			}
-		}()
-		err = fn()
-		returned = true
-	}()
-	<-done
+	if r, exited := apart(func() { err = fn() }); r != nil || exited {
+		return panicked(e.p, r)
+	}
 	return err
 }
 

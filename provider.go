@@ -262,6 +262,7 @@ type provider[S any] struct {
 	build  func(ref Ref) S   // nil for asynchronous kinds
 	future asyncKind         // nil for kinds that cannot fail
 	tries  bool              // build may fail, and be retried
+	maker  any               // of a notifier's override: what tells its create function from others
 }
 
 // init fills in a provider; the constructor is its caller.

@@ -85,20 +85,14 @@ func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration,
 	t.mu.Lock()
 	attempt := e.more().attempts
 	t.mu.Unlock()
-	returned := false
-	defer func() {
-		if !returned {
-			ok = false
-			if r := recover(); r != nil {
-				e.c.report(panicked(e.p, r), a)
-			} // else a Goexit: the error stands, and the build's own handler goes on
-		}
-	}()
-	delay, ok = policy(attempt, err)
-	if ok && delay < 0 {
-		misuse(e.p, "the retry policy returned a delay of %v: it must not be negative", delay)
+	r, exited := apart(func() { delay, ok = policy(attempt, err) })
+	if r == nil && ok && delay < 0 {
+		r = usage(e.p, "the retry policy returned a delay of %v: it must not be negative", delay)
 	}
-	returned = true
+	if r != nil || exited {
+		e.c.report(panicked(e.p, r), a)
+		return 0, false
+	}
 	return delay, ok
 }
 

@@ -37,6 +37,11 @@ func (c *Container) home(p *base) *Container {
 	if !p.settings().scoped {
 		return c.root
 	}
+	for x := range c.chain {
+		if x.override(p) != nil {
+			return x // and stays there, whatever is overridden below (D18)
+		}
+	}
 	for x := c; x.parent != nil; x = x.parent {
 		if x.hosts(p) {
 			return x
@@ -45,16 +50,10 @@ func (c *Container) home(p *base) *Container {
 	return c.root
 }
 
-// hosts reports whether c overrides p or something that p has declared to watch.
+// hosts reports whether c overrides something that p has declared to watch.
 func (c *Container) hosts(p *base) bool {
-	if len(c.overrides) == 0 {
-		return false
-	}
-	if c.override(p) != nil {
-		return true
-	}
 	s := p.settings()
-	if len(s.deps) == 0 {
+	if len(c.overrides) == 0 || len(s.deps) == 0 {
 		return false
 	}
 	seen := map[*base]bool{p: true}

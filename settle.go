@@ -140,6 +140,9 @@ func (c *Container) mustWait() bool {
 		// settles afterwards.
 		return true
 	}
+	if c.observers != nil && stackHas(watching) {
+		return true // what is being observed may be a build or turn that this one needs
+	}
 	for x := c.parent; x != nil; x = x.parent {
 		if x.turn.running && stackHas(delivering, hooking) {
 			return true // the parent's turn comes to its end first

@@ -110,12 +110,20 @@ func (e *element) info() ElementInfo {
 	info := ElementInfo{
 		Provider: e.p.impl.(AnyProvider), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
-		Listeners: e.Users(), Paused: e.Users() - e.ActiveUsers(),
+		Listeners: e.Users(), Paused: e.Users() - e.resolvers,
 		Generation: e.newest, Builds: int(e.builds),
 	}
 	for s := e.first; s != nil; s = s.next {
-		if s.weak {
+		switch {
+		case s.weak:
 			info.Weak++
+		case s.on:
+			info.Paused--
+		}
+	}
+	for n := range e.Dependents {
+		if n.On() || n.Phase() == graph.Building { // a synchronous build may be waiting for it
+			info.Paused--
 		}
 	}
 	if r := e.rare; r != nil && r.built > 0 {

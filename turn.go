@@ -140,8 +140,9 @@ func (c *Container) swept(a *after) verdict {
 
 // flusher is a Flush that waits.
 type flusher struct {
-	done chan struct{}
-	puts uint64 // it waits for what was put off up to here
+	done  chan struct{}
+	swept bool   // it has waited for a whole sweep
+	puts  uint64 // then it waits for what was put off up to here
 }
 
 // putOff is an element that a turn has left to somebody else's build.
@@ -156,7 +157,7 @@ func (c *Container) later(n *graph.Node) {
 	c.putOff = append(c.putOff, putOff{n, c.puts})
 }
 
-// waits reports whether f has to wait for something that was put off before it came.
+// waits reports whether f has to wait for something that was put off.
 func (c *Container) waits(f flusher) bool {
 	for _, x := range c.putOff {
 		if x.put <= f.puts && x.n.Wanted() {
@@ -172,6 +173,9 @@ func (c *Container) flushed() {
 	t := &c.turn
 	var left []flusher
 	for _, f := range t.flush {
+		if !f.swept {
+			f.swept, f.puts = true, c.puts
+		}
 		if c.waits(f) {
 			left = append(left, f)
 		} else {
@@ -183,7 +187,7 @@ func (c *Container) flushed() {
 
 // flushes reports whether somebody can be let go.
 func (c *Container) flushes() bool {
-	free := func(f flusher) bool { return !c.waits(f) }
+	free := func(f flusher) bool { return !f.swept || !c.waits(f) }
 	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)
 }
 

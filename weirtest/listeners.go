@@ -1,0 +1,156 @@
+package weirtest
+
+// This file owns the search for listeners that were left open, in what snapshots show.
+//
+// A snapshot has, for each element, how many listeners there are and how many of them count
+// as paused, and the names of what it watches. Watches can be taken off. Listeners that
+// builds have made through their refs cannot be told from a test's own; but they count as
+// paused unless their build is in use or in flight. So when no build is in flight that
+// nobody uses, an element that is active at all proves that somebody has left something
+// open: activity comes from the top. Only who is named may be one too many.
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/weir-go/weir"
+)
+
+// grace is how long a goroutine that is about to leave may take in real time: one in a
+// Resolve, say, whose ctx the test has just cancelled.
+const grace = 200 * time.Millisecond
+
+var errOver = errors.New("weirtest: the test is over")
+
+// opened is an element with listeners that nothing accounts for.
+type opened struct {
+	name string
+	n    int
+	hint string
+}
+
+// placed is an element and its container.
+type placed struct {
+	weir.ElementInfo
+	c *weir.Container
+}
+
+// active counts the users that are not paused.
+func (e *placed) active() int { return e.Listeners - e.Paused }
+
+// idle reports whether e's build is in flight and nobody uses it.
+func (e *placed) idle() bool { return e.State == weir.StateBuilding && e.active() <= 0 }
+
+// open returns the elements with listeners that were left open.
+func (k *check) open() []opened {
+	var es []placed
+	var found []opened
+	for pause := time.Millisecond; ; pause *= 2 {
+		inBubble := k.rest()
+		es = k.elements()
+		if found = unaccounted(es); len(found) == 0 {
+			return nil
+		}
+		if inBubble || pause > grace {
+			break
+		}
+		time.Sleep(pause)
+	}
+	// Builds in flight that nobody uses may be whose listeners these are. They are about to
+	// end anyway; nobody who is not paused is there to hear of it.
+	for range 100 {
+		if !endIdle(es) {
+			break
+		}
+		if !k.rest() {
+			time.Sleep(time.Millisecond)
+		}
+		es = k.elements()
+		if found = unaccounted(es); len(found) == 0 {
+			return nil
+		}
+	}
+	return found
+}
+
+// rest lets what is under way be delivered, as far as that can be waited for, and reports
+// whether it was in a bubble.
+func (k *check) rest() (inBubble bool) {
+	if inBubble, _ = bubbleRest(); inBubble {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	_ = k.c.Flush(ctx) // a turn that hangs is found by Shutdown
+	return false
+}
+
+// elements returns what is in the container and in those of its children that have had a
+// build.
+func (k *check) elements() (es []placed) {
+	k.mu.Lock()
+	cs := []*weir.Container{k.c}
+	for c := range k.children {
+		cs = append(cs, c)
+	}
+	k.mu.Unlock()
+	for _, c := range cs {
+		for _, e := range c.Snapshot().Elements {
+			es = append(es, placed{e, c})
+		}
+	}
+	return es
+}
+
+// endIdle ends the builds in flight that nobody uses, and reports whether there were any.
+func endIdle(es []placed) (some bool) {
+	for i := range es {
+		if p, ok := es[i].Provider.(interface{ Cancel(weir.Scope, error) }); ok && es[i].idle() {
+			p.Cancel(es[i].c, errOver)
+			some = true
+		}
+	}
+	return some
+}
+
+// unaccounted returns, by name, how many users that are not paused nothing in es accounts
+// for.
+func unaccounted(es []placed) (found []opened) {
+	type sums struct{ users, active, watches, activeWatches int }
+	byName := map[string]*sums{}
+	at := func(name string) *sums {
+		if byName[name] == nil {
+			byName[name] = &sums{}
+		}
+		return byName[name]
+	}
+	for i := range es {
+		e := &es[i]
+		s := at(e.Name)
+		s.users += e.Listeners
+		s.active += e.active()
+		for _, name := range e.Dependencies {
+			d := at(name)
+			d.watches++
+			if e.active() > 0 || e.State == weir.StateBuilding {
+				d.activeWatches++
+			}
+		}
+	}
+	for name, s := range byName {
+		// Awaits that wait are active beyond their watch, so both counts must be short.
+		if n := min(s.users-s.watches, s.active-s.activeWatches); n > 0 {
+			found = append(found, opened{name: name, n: n})
+		}
+	}
+	slices.SortFunc(found, func(a, b opened) int { return cmp.Compare(a.name, b.name) })
+	if len(found) > 1 {
+		for i := range found {
+			found[i].hint = "\n\tIf one of the other elements that are reported listens to this one through its Ref, close that one's first."
+		}
+	}
+	return found
+}
