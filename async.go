@@ -34,6 +34,8 @@ type asyncKind interface {
 	retried(e *element, gen uint64, a *after)
 	// computed is the error of the synchronous build that was just computed, or nil.
 	computed(e *element) error
+	// failedAtRest reports whether the state is a failure at rest.
+	failedAtRest(e *element) bool
 	// good reports whether the state is data at rest.
 	good(e *element) bool
 	// failed is the snapshot of a first value that cannot be had.
@@ -142,6 +144,11 @@ func (p *asyncProvider[T]) computed(e *element) error {
 		return next.err
 	}
 	return nil
+}
+
+func (p *asyncProvider[T]) failedAtRest(e *element) bool {
+	v := p.last(e)
+	return v.err != nil && v.load == atRest
 }
 
 func (p *asyncProvider[T]) good(e *element) bool {

@@ -126,7 +126,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			break
 		}
 		w := src.wait()
-		x := &drive{t: t, by: e, on: src}
+		x := &drive{t: t, by: e, on: src, await: true}
 		if path := x.cycle(src); path != nil {
 			err = path
 			break
@@ -248,7 +248,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			break
 		}
 		if by != nil {
-			x := &drive{t: t, by: by, on: now}
+			x := &drive{t: t, by: by, on: now, await: true}
 			if path := x.cycle(now); path != nil {
 				err = path
 				break

@@ -33,6 +33,8 @@ type drive struct {
 	aim      *element  // what it brings up to date
 	stop     error     // it cannot go on: a cycle, a closed container
 	next     *drive    // of by's
+	gen      uint64    // the build of by that needs it
+	await    bool      // it is an Await or a Resolve
 	over     func()    // what becomes of the rest after a Goexit
 	handed   bool      // over was called
 	held     bool      // aim is held against disposal, to be released if the walk is lost
@@ -41,7 +43,14 @@ type drive struct {
 }
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
-func (d *drive) join(by *element) { d.next, by.drives = by.drives, d }
+func (d *drive) join(by *element) {
+	d.gen = by.gen.Load()
+	d.next, by.drives = by.drives, d
+}
+
+// holds reports whether d, one of by's, still has to be waited for: an Await gives up when
+// its build is over, though its goroutine may not have come to it yet.
+func (d *drive) holds(by *element) bool { return d.on != nil && !(d.await && !by.live(d.gen)) }
 
 func (d *drive) part(by *element) {
 	for at := &by.drives; *at != nil; at = &(*at).next {

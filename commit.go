@@ -64,7 +64,7 @@ func (e *element) begin(by *element) (gen uint64) {
 // timed sets the timeout of the build that begins.
 func (e *element) timed() {
 	if d := e.p.settings().timeout; d > 0 {
-		e.rare.timeout = e.c.schedule(e, e.c.now()+d, timeoutTimer)
+		e.rare.timeout = e.c.schedule(e, plus(e.c.now(), d), timeoutTimer)
 	}
 }
 

@@ -58,7 +58,7 @@ func (d *drive) cycle(e *element) ring {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for w := v.e.drives; w != nil; w = w.next {
-			if w.on == nil {
+			if !w.holds(v.e) {
 				continue
 			}
 			to := w.route(v.way)
@@ -202,7 +202,7 @@ func (e *element) waitsForHooks() bool {
 			return true
 		}
 		for w := x.drives; w != nil; w = w.next {
-			if w.on != nil && !seen[w.on] {
+			if w.holds(x) && !seen[w.on] {
 				seen[w.on] = true
 				todo = append(todo, w.on)
 			}

@@ -277,9 +277,9 @@ func (e *element) delay() time.Duration {
 // due is when e is to be disposed, if it stays unused.
 func (e *element) due() time.Duration {
 	r := e.rare
-	at := max(r.since, time.Duration(r.touched.Load())) + e.delay()
+	at := plus(max(r.since, time.Duration(r.touched.Load())), e.delay())
 	if e.life != nil && e.life.cacheFor > 0 {
-		at = max(at, max(r.left, r.built)+e.life.cacheFor)
+		at = max(at, plus(max(r.left, r.built), e.life.cacheFor))
 	}
 	return at
 }

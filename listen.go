@@ -89,6 +89,9 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		}
 	}()
 	raw, fail, stop := x.arrive(b, at, by, &a)
+	if !src.selects() {
+		x.x, _ = x.e.host.(*cell[S])
+	}
 	if stop != nil {
 		there = true
 		x.disown()

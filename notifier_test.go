@@ -1,11 +1,10 @@
 package weir_test
 
 // This file holds the rules of notifiers: one instance per life, its newest ref, what its methods do before, during and after its
-// builds, and instances that are in the wrong hands (N1 to N5, D9, D13, D15).
+// builds (N1 to N5, D9, D13). Instances in the wrong hands are in notifier_wrong_test.go, Update and ListenSelf in notifier_update_test.go.
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -346,7 +345,7 @@ func TestN4_MethodsRunOnAnyGoroutine(t *testing.T) {
 	}
 }
 
-func TestN5_SetInASynchronousBuildIsMisuse(t *testing.T) {
+func TestN5_S278_SetInASynchronousBuildIsMisuse(t *testing.T) {
 	for op, call := range map[string]func(ref weir.Ref, n *noteSync){
 		"Set":      func(_ weir.Ref, n *noteSync) { n.Set(1) },
 		"Update":   func(_ weir.Ref, n *noteSync) { n.Update(func(v int) int { return v }) },
@@ -392,7 +391,7 @@ func TestN5_SetInAnAsyncBuildPublishesAndTheResultComesLater(t *testing.T) {
 	})
 }
 
-func TestD13_StateInsideABuild(t *testing.T) {
+func TestD13_S284_StateInsideABuild(t *testing.T) {
 	eachNotifier(t, func(t *testing.T, k noteKind) {
 		var l trace
 		dep := scenarioNumber(1)
@@ -417,99 +416,5 @@ func TestD13_StateInsideABuild(t *testing.T) {
 		settle()
 		want = map[bool]string{false: "data 20", true: "refreshing 20"}
 		l.want(t, "after an invalidation", want[k.async])
-	})
-}
-
-func TestE4_AnInstanceUsedByTwo(t *testing.T) {
-	for name, err := range map[string]func(t *testing.T, c *weir.Container) error{
-		"sync": func(t *testing.T, c *weir.Container) error {
-			n := &noteSync{build: func(weir.Ref, *noteSync) int { return 42 }}
-			one := weir.NewNotifierProvider(func() *noteSync { return n })
-			two := weir.NewNotifierProvider(func() *noteSync { return n }, weir.Name("two"))
-			require.Equal(t, 42, weir.Read(c, one))
-			err := asError(recovered(func() { weir.Read(c, two) }))
-			require.Equal(t, 42, weir.Read(c, one), "the first is unhurt")
-			one.Notifier(c).Set(7)
-			require.Equal(t, 7, weir.Read(c, one))
-			return err
-		},
-		"async": func(t *testing.T, c *weir.Container) error {
-			n := &noteAsync{build: func(context.Context, weir.Ref, *noteAsync) (int, error) { return 42, nil }}
-			one := weir.NewAsyncNotifierProvider(func() *noteAsync { return n })
-			two := weir.NewAsyncNotifierProvider(func() *noteAsync { return n }, weir.Name("two"))
-			_, err := weir.Resolve(t.Context(), c, one)
-			require.NoError(t, err)
-			_, err = weir.Resolve(t.Context(), c, two)
-			return err
-		},
-		"stream": func(t *testing.T, c *weir.Container) error {
-			n := &noteStream{build: func(_ context.Context, _ weir.Ref, emit func(int) bool) error { emit(42); return nil }}
-			one := weir.NewStreamNotifierProvider(func() *noteStream { return n })
-			two := weir.NewStreamNotifierProvider(func() *noteStream { return n }, weir.Name("two"))
-			_, err := weir.Resolve(t.Context(), c, one)
-			require.NoError(t, err)
-			_, err = weir.Resolve(t.Context(), c, two)
-			return err
-		},
-		"two containers": func(t *testing.T, c *weir.Container) error {
-			n := &noteSync{build: func(weir.Ref, *noteSync) int { return 42 }}
-			p := weir.NewNotifierProvider(func() *noteSync { return n }, weir.Name("two"))
-			weir.Read(c, p)
-			return asError(recovered(func() { weir.Read(newContainer(t), p) }))
-		},
-		"two lives": func(t *testing.T, c *weir.Container) error {
-			n := &noteSync{build: func(weir.Ref, *noteSync) int { return 42 }}
-			p := weir.NewNotifierProvider(func() *noteSync { return n }, weir.Name("two"), weir.AutoDispose())
-			weir.Read(c, p)
-			gone()
-			require.False(t, c.Exists(p))
-			return asError(recovered(func() { weir.Read(c, p) }))
-		},
-		"nil": func(t *testing.T, c *weir.Container) error {
-			p := weir.NewNotifierProvider(func() *noteSync { return nil }, weir.Name("two"))
-			return asError(recovered(func() { weir.Read(c, p) }))
-		},
-		"nil, async": func(t *testing.T, c *weir.Container) error {
-			p := weir.NewAsyncNotifierProvider(func() *noteAsync { return nil }, weir.Name("two"))
-			_, err := weir.Resolve(t.Context(), c, p)
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				c, _ := toldContainer(t)
-				isUsage(t, name, err(t, c), "two")
-				usable(t, c)
-			})
-		})
-	}
-	misuse(t, "a nil create", func() { weir.NewNotifierProvider[*noteSync](nil) }, "create")
-	misuse(t, "a nil create", func() { weir.NewAsyncNotifierProvider[*noteAsync](nil) }, "create")
-	misuse(t, "a nil create", func() { weir.NewStreamNotifierProvider[*noteStream](nil) }, "create")
-}
-
-func TestS288_D15_APanicInCreateFailsTheBuild(t *testing.T) {
-	eachNotifier(t, func(t *testing.T, k noteKind) {
-		var l trace
-		tries := 0
-		p, notifier := k.make(func(noted) {
-			if tries++; tries < 2 {
-				panic(errBoom)
-			}
-		}, func(weir.Ref, noted) (int, error) { return 42, nil })
-		c, _ := toldContainer(t)
-		s := p.hearAs(c, func(_, next string) { l.add("%s", next) }, weir.OnError(func(err error) { l.add("error %v", errors.Is(err, errBoom)) }))
-		settle()
-		require.ErrorIs(t, p.err(c), errBoom)
-		err := asError(recovered(func() { notifier(c) }))
-		require.ErrorIs(t, err, errBoom, "Notifier raises it")
-		require.Equal(t, 1, tries, "it is kept, not tried again")
-		l.take()
-		c.Invalidate(p.id)
-		settle()
-		require.Equal(t, 42, p.read(c))
-		require.Equal(t, 2, tries)
-		require.NotNil(t, notifier(c).is)
-		s.Close()
 	})
 }

@@ -14,8 +14,10 @@ import (
 // Observer sees every event of a container and of its children, for logs, metrics and
 // inspectors. Set the functions that are wanted; more may be added. They are called
 // without a lock, on whatever goroutine caused the event, also at the same time for
-// different elements: they must be safe for concurrent use (rule G13). The events of one
-// element come in order. A function that panics skips no other (E3).
+// different elements: they must be safe for concurrent use (rule G13). What a turn tells of
+// one element comes in order; BuildStarted and BuildEnded come from the function's own
+// goroutine and may be seen a little before or after that. A function that panics or ends
+// its goroutine skips no other (E3).
 type Observer struct {
 	ProviderAdded   func(ProviderAddedEvent)   // an element has its first value
 	BuildStarted    func(BuildStartedEvent)    // a build function is about to be called

@@ -115,7 +115,7 @@ func later2(k scenarioKind) {
 	}
 }
 
-func TestObserverEventsSayWhatAndWhere(t *testing.T) {
+func TestS404_EventsSayWhatAndWhere(t *testing.T) {
 	eachScenarioKind(t, func(t *testing.T, k scenarioKind) {
 		var mu sync.Mutex
 		var evs []weir.Event
@@ -361,7 +361,14 @@ func TestS407_DisposedOnCloseAndWhenUnused(t *testing.T) {
 		p.settled(c)
 		l.take()
 		c.Close()
-		l.want(t, "closed", "disposed p", "closed")
+		settle()
+		var got []string
+		for _, e := range l.take() {
+			if e != "ended p" { // the function of a stream that was blocked in emit returns now
+				got = append(got, e)
+			}
+		}
+		require.Equal(t, []string{"disposed p", "closed"}, got)
 	})
 }
 

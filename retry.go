@@ -100,7 +100,7 @@ func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration,
 func (e *element) retryAt(d time.Duration) {
 	e.unretry()
 	e.rare.attempts++
-	e.rare.retry = e.c.schedule(e, e.c.now()+d, retryTimer)
+	e.rare.retry = e.c.schedule(e, plus(e.c.now(), d), retryTimer)
 }
 
 // unretry takes back the retry that is pending: it goes with its build.

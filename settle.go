@@ -67,6 +67,7 @@ func (t *tree) turns(root *Container, a *after) {
 		c.turn.running = true
 		c.turn.id++
 		c.turn.sweeps, c.turn.made = 0, 0
+		c.turn.changed, c.turn.used = c.queue.Changed(), len(c.usage)
 		c.turn.own.take(a)
 		c.occupy()
 		if !c.runTurn(a) {

@@ -15,6 +15,8 @@ type Snapshot struct {
 	// Elements are those that are built or building, dependencies before dependents,
 	// older ones first.
 	Elements []ElementInfo
+	// Children are the container's children that are not closed, oldest first.
+	Children []*Container
 }
 
 // ElementInfo describes one element. The counts are of listeners of all sorts,
@@ -29,6 +31,11 @@ type ElementInfo struct {
 	Paused       int
 	Weak         int
 	Dependencies []string      // names, in the order in which they were watched
+	DependsOn    []AnyProvider // the same, by identity
+	Declared     string        // where the provider was made: file.go:line
+	Failed       bool          // the value is a kept panic, or a failure at rest
+	Links        int           // keep-alive links that are open
+	DisposeIn    time.Duration // until it is disposed, if it stays unused; 0 if it is used
 	Generation   uint64        // of the newest build; grows in one container
 	Builds       int           // in this life
 	LastBuild    time.Duration // how long it took; 0 for what takes no time worth measuring
@@ -60,11 +67,16 @@ func (c *Container) Snapshot() Snapshot {
 			deps[i] = append(deps[i], n.Host.(*element).p)
 		}
 	}
+	for child := c.children; child != nil; child = child.next {
+		s.Children = append(s.Children, child)
+	}
+	slices.Reverse(s.Children)
 	c.tree.mu.Unlock()
 	for i, e := range order { // a name may be made of a family's key, by code of the user's
-		s.Elements[i].Name = e.p.Name()
+		s.Elements[i].Name, s.Elements[i].Declared = e.p.Name(), e.p.declared()
 		for _, p := range deps[i] {
 			s.Elements[i].Dependencies = append(s.Elements[i].Dependencies, p.Name())
+			s.Elements[i].DependsOn = append(s.Elements[i].DependsOn, p.impl.(AnyProvider))
 		}
 	}
 	return s
@@ -125,6 +137,15 @@ func (e *element) info() ElementInfo {
 		if n.On() || n.Phase() == graph.Building { // a synchronous build may be waiting for it
 			info.Paused--
 		}
+	}
+	if info.Failed = e.fail != nil; e.future != nil {
+		info.Failed = e.future.failedAtRest(e)
+	}
+	if e.life != nil {
+		info.Links = e.life.links
+	}
+	if e.unused() {
+		info.DisposeIn = max(e.due()-e.c.now(), 1)
 	}
 	if r := e.rare; r != nil && r.built > 0 {
 		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built

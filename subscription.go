@@ -142,6 +142,7 @@ type Subscription[S any] struct {
 	src     Source[S]
 	c       *Container
 	fn      func(prev, next S)
+	x       *cell[S]    // of a source that is the whole of its element, once it is there
 	seen    *S          // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
 	raw     any         // the snapshot that seen was selected from; the turn's
@@ -245,19 +246,19 @@ func (s *Subscription[S]) Changed() <-chan struct{} {
 // (rule P5). It runs in the turn.
 func (s *Subscription[S]) deliver(fail *PanicError) {
 	var next *S
-	if fail == nil {
-		raw := s.e.host.raw()
-		if raw == nil {
+	switch {
+	case fail != nil:
+	case s.x != nil:
+		if next = s.x.val.Load(); next == nil {
 			return // disposed or not built: a weak listener waits on
 		}
-		if !s.src.selects() {
-			next = s.src.view(raw)
-		} else if raw == s.raw && s.failed == nil {
+	default:
+		raw := s.e.host.raw()
+		if raw == nil || raw == s.raw && s.failed == nil {
 			return
-		} else {
-			s.raw = raw
-			next, fail = s.selected(raw)
 		}
+		s.raw = raw
+		next, fail = s.selected(raw)
 	}
 	if fail != nil {
 		if s.failed != fail {
@@ -269,7 +270,7 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 	if prev == next && !recovered {
 		return
 	}
-	if prev != nil && !recovered && !s.src.differs(prev, next) {
+	if prev != nil && !recovered && !s.differs(prev, next) {
 		return // what it saw last stays: small steps add up
 	}
 	s.seen, s.failed = next, nil
@@ -281,6 +282,19 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		prev = new(S)
 	}
 	s.fn(*prev, *next)
+}
+
+// differs asks the change detection, once for all listeners that have seen the same.
+func (s *Subscription[S]) differs(prev, next *S) bool {
+	if s.x == nil {
+		return s.src.differs(prev, next)
+	}
+	t := &s.e.c.turn
+	if t.prev != any(prev) || t.new != any(next) {
+		t.differ = s.src.differs(prev, next)
+		t.prev, t.new = prev, next
+	}
+	return t.differ
 }
 
 func (s *Subscription[S]) signal() {

@@ -7,6 +7,7 @@ package weir
 
 import (
 	"container/heap"
+	"math"
 	"time"
 )
 
@@ -50,6 +51,14 @@ func (h *timers) Pop() any {
 
 // now is the container's clock: the time since it was made.
 func (c *Container) now() time.Duration { return time.Since(c.made) }
+
+// plus is at + d, or the end of time: delays may be as long as there are numbers.
+func plus(at, d time.Duration) time.Duration {
+	if sum := at + d; sum >= at || d < 0 {
+		return sum
+	}
+	return math.MaxInt64
+}
 
 // schedule makes sure that e is looked at again at the given time or before. The lock is held.
 func (c *Container) schedule(e *element, at time.Duration, kind timerKind) *timer {

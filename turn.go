@@ -41,6 +41,8 @@ type turn struct {
 	used      int         // elements left to be told
 	calls     []*sub      // listeners being called
 	next      int         // the next of them
+	prev, new any         // the snapshots that were compared last, of what element ever
+	differ    bool        // and the answer
 	fail      *PanicError // what they are called with, if not with a value
 	hooks     []*hook     // being run
 	of        *element    // whose
@@ -124,13 +126,17 @@ func (c *Container) swept(a *after) verdict {
 		t.drive.walk.Reset()
 		clear(t.calls)
 		t.calls, t.next, t.of, t.drive.aim = t.calls[:0], 0, nil, nil
+		t.prev, t.new = nil, nil
 		a.take(&t.own)
 		c.rest()
 		return ended
 	}
-	if t.sweeps == 1 {
-		t.began, t.made = time.Now(), 0
-	} else if t.made > turnCalls || time.Since(t.began) > turnTime {
+	switch { // looking at the clock costs as much as a small turn
+	case t.sweeps == 1:
+		t.made = 0
+	case t.sweeps == 2:
+		t.began = time.Now()
+	case t.made > turnCalls || time.Since(t.began) > turnTime:
 		c.handOver(a)
 		return handed
 	}

@@ -3,6 +3,8 @@ package weir
 // This file owns writes to synchronous values that may be written: states and notifiers.
 // Staged writes are batch.go's.
 
+import "github.com/weir-go/weir/internal/graph"
+
 // write is Set, with next given, and Update.
 func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 	b := &p.base
@@ -25,10 +27,13 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 			written = true
 			return p.discard(c, f, next)
 		}
-		e, fail := c.current(b, at, &a)
-		if e == nil { // closed meanwhile
-			written = true
-			return p.discard(c, f, next)
+		e := c.table.find(b)
+		var fail *PanicError
+		if e == nil || e.Word.Load()&graph.Readable == 0 { // else it is looked at again under the lock
+			if e, fail = c.current(b, at, &a); e == nil { // closed meanwhile
+				written = true
+				return p.discard(c, f, next)
+			}
 		}
 		x := e.host.(*cell[T])
 		old := x.val.Load()

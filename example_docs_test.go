@@ -1,0 +1,99 @@
+package weir_test
+
+// This file holds the Go code of the pages in docs to code that is compiled and run: each
+// listing there is a passage of an example or test, whatever its indentation.
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var listing = regexp.MustCompile("(?s)```go\n(.*?)```")
+
+// dense is code without indentation and empty lines.
+func dense(code string) string {
+	var b strings.Builder
+	for line := range strings.Lines(code) {
+		if line = strings.TrimSpace(line); line != "" {
+			b.WriteString(line + "\n")
+		}
+	}
+	return b.String()
+}
+
+func TestListingsAreCodeThatRuns(t *testing.T) {
+	var code strings.Builder
+	for _, pattern := range []string{"*_test.go", "weirtest/*_test.go", "inspect/*_test.go", "examples/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code.WriteString("\n" + dense(string(text)))
+		}
+	}
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("no pages", err)
+	}
+	found := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
+			if found++; !strings.Contains(code.String(), "\n"+dense(m[1])) {
+				t.Errorf("%s: a listing that is no passage of an example or test:\n%s", page, m[1])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d listings were found: has the way they are written changed?", found)
+	}
+}
+
+// The programs of README.md are whole, so that they cannot be part of a test; they must parse.
+func TestListingsOfTheReadmeParse(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
+		code := m[1]
+		if !strings.HasPrefix(code, "package") {
+			code = "package p\n" + code
+		}
+		if _, err := parser.ParseFile(token.NewFileSet(), "README.md", code, parser.AllErrors); err != nil {
+			t.Errorf("%v in\n%s", err, code)
+		}
+	}
+}
+
+// The pages must not point at what is not there.
+func TestLinksBetweenPagesHold(t *testing.T) {
+	span := regexp.MustCompile("`[^`\n]*`") // code is no link
+	link := regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
+	pages, _ := filepath.Glob("docs/*.md")
+	more, _ := filepath.Glob("docs/decisions/*.md")
+	for _, page := range append(append(pages, more...), "README.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(span.ReplaceAllString(string(text), ""), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
+}
