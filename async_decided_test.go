@@ -18,7 +18,7 @@ import (
 func TestD3TheHooksOfAnAsyncBuildSeeTheListenersThatComeAfterThem(t *testing.T) {
 	eachScenarioKind(t, func(t *testing.T, k scenarioKind) {
 		var l trace
-		p := k.make(func(ref weir.Ref) int { later2(k); ref.OnAddListener(l.on("add")); return 1 })
+		p := k.make(func(ref weir.Ref) int { laterIfAsync(k); ref.OnAddListener(l.on("add")); return 1 })
 		c := newContainer(t)
 		a := p.listen(c)
 		pass(time.Second)
@@ -74,10 +74,10 @@ func TestD9SetProgressForEveryKind(t *testing.T) {
 		p := k.make(func(ref weir.Ref) int {
 			old = ref
 			for _, f := range []float64{-1, 0.5, 0.5, 2} {
-				later2(k)
+				laterIfAsync(k)
 				ref.SetProgress(f)
 			}
-			later2(k)
+			laterIfAsync(k)
 			return 1
 		})
 		c := newContainer(t)
@@ -100,7 +100,7 @@ func TestD14AFailingFirstBuildForEveryKind(t *testing.T) {
 		var l trace
 		var fails tally
 		dep := scenarioNumber(0)
-		p := k.makeErr(func(ref weir.Ref) (int, error) { weir.Watch(ref, dep); later2(k); return fails.inc(), errBoom })
+		p := k.makeErr(func(ref weir.Ref) (int, error) { weir.Watch(ref, dep); laterIfAsync(k); return fails.inc(), errBoom })
 		c, told := toldContainer(t)
 		s := p.hearAs(c, func(_, next string) { l.add("%s", next) }, weir.OnError(func(err error) { l.add("error %v", errors.Is(err, errBoom)) }))
 		pass(time.Second)
@@ -140,15 +140,15 @@ func TestD15MisuseInABuildIsItsFailure(t *testing.T) {
 		n := scenarioNumber(0)
 		p := k.make(func(ref weir.Ref) int { weir.Watch[int](ref, nil); return weir.Watch(ref, n) })
 		c, _ := toldContainer(t)
-		p.settled2(c)
+		p.settledOrFailed(c)
 		isUsage(t, "Watch of nil", p.err(c))
 		usable(t, c)
 		misuse(t, "Weak with FireImmediately", func() { p.listen(c, weir.Weak(), weir.FireImmediately()) }, "Weak")
 	})
 }
 
-// settled2 is settled of what may raise.
-func (r scenarioRig) settled2(s weir.Scope) {
+// settledOrFailed is settled of what may raise.
+func (r scenarioRig) settledOrFailed(s weir.Scope) {
 	_ = r.err(s)
 	settle()
 }
@@ -346,7 +346,7 @@ func TestS211_AnAwaitingBuildRunsAgainForANewOutcome(t *testing.T) {
 	eachRetrying(t, func(t *testing.T, k scenarioKind) {
 		var builds tally
 		dep := scenarioNumber(42)
-		p := k.make(func(ref weir.Ref) int { v := weir.Watch(ref, dep); later2(k); return v / 2 })
+		p := k.make(func(ref weir.Ref) int { v := weir.Watch(ref, dep); laterIfAsync(k); return v / 2 })
 		d := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { builds.inc(); return p.await(ref) })
 		c := newContainer(t)
 		s := weir.Listen(c, d, nil)

@@ -252,7 +252,7 @@ func (d *drive) compute(e *element, gen uint64) (changed bool) {
 func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 	var r any
 	done, returned := make(chan struct{}), false
-	hooks := stackCount(disposing, within)
+	hooks := d.t.stackCount(disposing, within)
 	go func() {
 		defer close(done)
 		defer func() {

@@ -67,8 +67,8 @@ func (r *rare) remember(gen uint64, why error) {
 	r.ends = append(r.ends, end{gen, why})
 }
 
-// why returns the cause of build gen, which is over. A build without a life that was
-// rebuilt left nothing behind, and that is for one reason only.
+// why returns the cause of build gen, which is over. A build without a life left nothing
+// behind: what has become of its element says why.
 func (e *element) why(gen uint64) error {
 	if r := e.rare; r != nil {
 		for _, x := range r.ends {
@@ -77,8 +77,11 @@ func (e *element) why(gen uint64) error {
 			}
 		}
 	}
-	if e.c.closed {
+	switch {
+	case e.c.closed:
 		return &causeError{e.p, ErrContainerClosed}
+	case e.Phase() == graph.Absent:
+		return &causeError{e.p, ErrDisposed}
 	}
 	return &causeError{e.p, ErrDependencyChanged}
 }
@@ -91,6 +94,10 @@ func (e *element) end(cause error, a *after) {
 		return
 	}
 	e.gen.Store(0)
+	if e.life == nil && e.Phase() != graph.Building && (cause == ErrDisposed || cause == ErrContainerClosed) {
+		e.unretry()
+		return // nothing to be ended; why knows what has become of e
+	}
 	e.unretry()
 	e.wakeEmitters()
 	why := &causeError{e.p, cause}

@@ -64,7 +64,8 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	for _, x := range c.timers {
 		x.i = -1 // out of the heap, for builds that return later
 	}
-	c.usage, c.dying, c.selves, c.timers, c.prepared = nil, nil, nil, nil, nil
+	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
+	c.timers, c.prepared = nil, nil
 	c.turn.changed, c.turn.used = 0, 0
 	if !c.turn.running { // else it lets them go
 		c.flushed()

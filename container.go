@@ -17,6 +17,7 @@ import (
 type tree struct {
 	mu      sync.Mutex
 	graph   graph.Graph
+	frames  [frames]uintptr     // where the functions begin that the stack is searched for
 	gen     uint64              // of the newest build
 	writes  uint64              // from outside: Set, Batch, Invalidate, Cancel
 	spare   []*drive            // not in use
@@ -40,9 +41,9 @@ type Container struct {
 
 	// Guarded by tree.mu.
 	queue   graph.Queue
-	usage   []*element // whose counts have changed: hooks to tell, disposal to consider
-	dying   []*element // to be disposed when the turn is quiet
-	selves  []selfCall // notifiers' own listeners, to be called before all others
+	usage   graph.List[*element] // whose counts have changed: hooks to tell, disposal to consider
+	dying   graph.List[*element] // to be disposed when the turn is quiet
+	selves  graph.List[selfCall] // notifiers' own listeners, to be called before all others
 	turn    turn
 	reading int      // synchronous builds outside turns
 	busy    int      // build functions and endings that are running
@@ -154,6 +155,7 @@ func NewContainer(opts ...ContainerOption) *Container {
 func (c *Container) plant() {
 	c.root, c.tree, c.made = c, &tree{}, time.Now()
 	c.tree.graph.Init()
+	c.tree.frames = entries()
 	if c.disposeDelay < 0 {
 		c.disposeDelay = DefaultDisposeDelay
 	}

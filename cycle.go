@@ -153,7 +153,7 @@ func (t *tree) hookWaits(e *element) *hookWait {
 	if t.runs == 0 {
 		return nil
 	}
-	runs := stackCount(disposing, within)
+	runs := t.stackCount(disposing, within)
 	if runs == 0 {
 		return nil
 	}

@@ -48,14 +48,19 @@
 //   - [NewFutureProvider]: takes time and may fail. Its function has a goroutine of its own,
 //     its value is an [AsyncValue]: data, error and loading in one.
 //   - [NewTryProvider]: may fail, but takes no time worth waiting for: no loading in between.
+//   - [NewStreamProvider]: yields values over time, and sleeps while nobody listens.
+//   - [NewNotifierProvider], [NewAsyncNotifierProvider] and [NewStreamNotifierProvider]: a
+//     state together with the methods that write it.
 //   - [NewFamily]: a provider for each key. The same key has the same provider for as long
 //     as anything holds it.
 //   - [Select], [SelectFunc] and [SelectAsync]: a part of another source, which passes on
 //     only what changes.
+//   - [NewMutation]: the state of a side effect, from pending to success or failure.
 //
 // A provider is regular unless an option says otherwise: once built, its element is kept
 // until the container closes. With [AutoDispose], or [DisposeDelay], it goes when it is not
-// used any more.
+// used any more. Other options have failed builds tried again ([Retry]), end those that take
+// too long ([Timeout]), or save the state of a notifier and restore it ([Persist]).
 //
 // # Containers
 //
@@ -72,6 +77,15 @@
 //   - [Resolve]: wait for the result of an asynchronous source from outside a build;
 //     [Await]: inside one, as a dependency.
 //   - [Refresh] and [Container.Invalidate]: build it again.
+//
+// A container may have children ([WithParent]): a tenant, a request. A child shares with its
+// parent all but what it overrides and what depends on that, as far as the option [Scoped]
+// says so (rules S1, S2). [Container.UpdateOverrides] exchanges what overrides make.
+// [NewContext] and [FromContext] carry a container from a middleware to a handler.
+//
+// [WithObserver] has an [Observer] told of every event of a container and its children, for
+// logs ([LogObserver]) and metrics; [WithProfiling] labels builds for profiles;
+// [Container.Snapshot] lists what is there. Package weirtest has containers for tests.
 //
 // A program or test ends with [Container.Shutdown], which waits until no build function and
 // no hook is running.
@@ -135,6 +149,28 @@
 // element where it is, with the data of before or, if there is none, the cause as its error.
 // [Timeout] does so by itself, always with the error.
 //
+// # Values that take time
+//
+// An [AsyncValue] has three independent parts: value, error, and loading. While something is
+// built again, the value and the error of before stay beside the loading (rule A1). Resolve
+// and Await wait until it is at rest, a failure included, and return the error as it is.
+//
+// A stream's function is given emit, which publishes a value and delivers it. While the
+// element is on standby, emit blocks until somebody listens again, so that a poll loop
+// pauses by itself; it returns false once the build is over (A4).
+//
+// With [Retry], or [WithRetry] for a container, a build that failed is tried again after a
+// time, as a [RetryPolicy] says. Meanwhile the value is loading with the error beside it, and
+// who waits goes on waiting. On standby nothing is retried (A6).
+//
+// # Notifiers
+//
+// A notifier is a struct that embeds [Notifier], [AsyncNotifier] or [StreamNotifier], has a
+// Build method, and methods of its own that write the state. Its provider's Notifier method
+// returns it. There is one instance for each life of an element; a rebuild calls Build again
+// on it (rule N1). Its methods run on any goroutine, so fields need a lock of their own, or
+// should be state (N4). Updates of one asynchronous notifier run one after the other (N6).
+//
 // # Propagation
 //
 // A new value that equals the old one is no change. The default is == where values of the
@@ -168,19 +204,22 @@
 //     stale and in use, calls listeners, runs OnCancel, OnResume and the add and remove
 //     hooks, and disposes what is unused, until nothing is left. A container has one turn at
 //     a time, so its listeners and those hooks are called one after the other. Turns of
-//     different containers may overlap.
+//     different containers may overlap; of a parent and its children, the parent's comes
+//     first.
 //   - G4. A call that changes something delivers what follows from it before it returns. If
 //     a turn is running on another goroutine, that one delivers, and the call returns at
 //     once. If the call's own turn does not come to an end, because listeners and hooks or
 //     other goroutines go on adding to it, a goroutine made for that takes it over after a
 //     bounded time. A synchronous build that a Read needs runs on the reader's goroutine,
-//     outside turns.
+//     outside turns. A call by an asynchronous build function waits for its turn, which runs
+//     elsewhere, until that is over or begins to wait for something itself.
 //   - G5. After [Subscription.Close] has returned no new call begins. One that had begun on
 //     another goroutine may still be running, or be about to run; [Container.Flush] waits
 //     for it.
 //   - G6. What is idle has no goroutine: containers, elements, and listeners, however many.
-//     There is one for each asynchronous build function that is running, and one while a
-//     turn is handed over. A container has one timer.
+//     There is one for each asynchronous build function that is running, one while a turn
+//     is handed over, and one for each state that is being saved or restored. A container
+//     has one timer.
 //   - G7. Whatever waits for something to happen waits on a channel, and the package has no
 //     goroutine, timer or channel of its own: it works in a bubble of testing/synctest. A
 //     container belongs to the bubble in which it was made; a provider to none.
@@ -201,7 +240,8 @@
 //     build's watches do. A paused subscription remembers what it saw last, and is called
 //     once on Resume if the value is another one by then. The call that [FireImmediately]
 //     asks for is made by the caller of Listen, before Listen returns and before any other
-//     call of that subscription.
+//     call of that subscription. Observers are called without a lock, at the same time for
+//     different elements: they must be safe for concurrent use.
 //
 // # Concurrency in plain words
 //
@@ -209,9 +249,10 @@
 // close its container. It is called on the goroutine whose call set things in motion, which
 // may be yours: so hold no mutex around a Set that a listener of it takes. Listeners and
 // hooks of one container never run at the same time, so they need no lock against each
-// other; against the rest of the program they do. Three are outside that order: OnDispose and
-// OnManualInvalidation hooks run on the goroutine that ends the build, and the call for
-// FireImmediately on that of its Listen, beside the turn if there is one.
+// other; against the rest of the program they do. Four are outside that order: OnDispose and
+// OnManualInvalidation hooks run on the goroutine that ends the build, the call for
+// FireImmediately on that of its Listen, and observers where the event happens, beside the
+// turn if there is one.
 //
 // A slow listener delays the others of its container and, if you are the one who runs the
 // turn, you. It does not delay readers, writers on other goroutines, or the results of
@@ -221,19 +262,20 @@
 //
 // An asynchronous build fails by returning an error: it becomes the state, the last value
 // stays beside it, and Resolve and Await return it as it is. It is kept like a value: there
-// is a new attempt when a dependency changes, or on [Container.Invalidate] or [Refresh].
+// is a new attempt when a dependency changes, on [Container.Invalidate] or [Refresh], and
+// as its policy says if it has one ([Retry]).
 //
 // A panic in a build is kept as a [*PanicError], also a [runtime.Goexit]. A synchronous
 // build raises it again in each Read and Watch until it is rebuilt, an asynchronous one and
-// a Try provider are Failed with it. A panic in a hook or a listener keeps none of the
-// others from running; it goes to [WithPanicHandler] or, without that, is raised again when
-// all is done, on the goroutine that ran it. A build that would wait for itself gets a [*CycleError]
-// with the path, also when two goroutines enter the cycle from opposite ends.
+// a Try provider are Failed with it. A panic in a hook, listener or observer keeps none of
+// the others from running; it goes to [WithPanicHandler] or, without that, is raised again
+// when all is done, on the goroutine that ran it. A build that would wait for itself gets a
+// [*CycleError] with the path, also when two goroutines enter the cycle from opposite ends.
 //
 // Misuse is a [*UsageError], raised as a panic at the call that is wrong, with the provider
 // and the fix: a nil function, a zero Ref, OnCancel in a provider that is not AutoDispose, a
 // Set from a synchronous build. In an asynchronous or Try build it is the error of the state.
 //
 // Comments in this package refer to rules by letter and number, L4 or C6. They are written
-// out in docs/rules.md.
+// out in docs/rules.md. Those who know Riverpod find its words in docs/riverpod.md.
 package weir

@@ -169,7 +169,7 @@ func (x *cell[S]) tellSelf(v *S) {
 				fn(*prev, *v)
 			}}
 			x.c.makeReady()
-			x.c.selves = append(x.c.selves, selfCall{&x.element, x.gen.Load(), s, call})
+			x.c.selves.Push(selfCall{&x.element, x.gen.Load(), s, call})
 		}
 	}
 }
@@ -265,6 +265,6 @@ func (e *element) noteUsage() {
 	if !e.inUsage {
 		e.inUsage = true
 		e.c.makeReady()
-		e.c.usage = append(e.c.usage, e)
+		e.c.usage.Push(e)
 	}
 }

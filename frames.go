@@ -5,8 +5,8 @@ package weir
 // comes back into the library through a container; goroutines have no names.
 
 import (
+	"reflect"
 	"runtime"
-	"strings"
 )
 
 // callListener is a frame to be found on the stack: see [delivering].
@@ -37,40 +37,53 @@ func inHooks(n int, fn func()) {
 //go:noinline
 func onHook(n int, fn func()) { inHooks(n-1, fn) }
 
-// Frames that stackHas looks for.
+// frame is a function that the stack is searched for.
+type frame uint8
+
 const (
-	computing  = "weir.(*drive).compute"
-	delivering = "weir.callListener"
-	suspecting = "weir.callSuspect"
-	hooking    = "weir.callHook"
-	flying     = "weir.(*start).run"
-	disposing  = "weir.(*endings).run"
-	within     = "weir.onHook"
-	watching   = "weir.onWatch"
+	computing  frame = iota // a synchronous build function
+	delivering              // a listener
+	suspecting              // a listener that may feed itself
+	hooking                 // a hook of a turn
+	flying                  // an asynchronous build function
+	disposing               // OnDispose hooks
+	within                  // the same, on the stack before this one
+	watching                // an observer
+	frames
 )
 
-// stackHas reports whether the calling goroutine is inside one of the named functions of
-// this package. It is asked only where the alternative is a deadlock or an endless loop.
-func stackHas(names ...string) bool { return stackCount(names...) > 0 }
+// entries returns where the functions of the frames begin.
+func entries() (at [frames]uintptr) {
+	for f, fn := range [frames]any{(*drive).compute, callListener, callSuspect, callHook, (*start).run, (*endings).run, onHook, onWatch} {
+		at[f] = runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Entry()
+	}
+	return at
+}
 
-// stackCount counts the frames of the named functions on the calling goroutine's stack.
-func stackCount(names ...string) (count int) {
-	pcs := make([]uintptr, 256)
+// stackHas reports whether the calling goroutine is inside one of fs. It is asked only
+// where the alternative is a deadlock or an endless loop.
+func (t *tree) stackHas(fs ...frame) bool { return t.stackCount(fs...) > 0 }
+
+// stackCount counts the frames of fs on the calling goroutine's stack.
+func (t *tree) stackCount(fs ...frame) (count int) {
+	var room [64]uintptr
+	pcs := room[:]
 	n := runtime.Callers(2, pcs)
 	for n == len(pcs) {
-		pcs = make([]uintptr, 4*len(pcs))
+		pcs = make([]uintptr, 8*len(pcs))
 		n = runtime.Callers(2, pcs)
 	}
-	frames := runtime.CallersFrames(pcs[:n])
-	for {
-		f, more := frames.Next()
-		for _, name := range names {
-			if strings.HasSuffix(f.Function, name) {
+	for _, pc := range pcs[:n] {
+		fn := runtime.FuncForPC(pc - 1)
+		if fn == nil {
+			continue
+		}
+		entry := fn.Entry() // of what the frame is of, whatever is inlined there
+		for _, f := range fs {
+			if t.frames[f] == entry {
 				count++
 			}
 		}
-		if !more {
-			return count
-		}
 	}
+	return count
 }

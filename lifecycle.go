@@ -295,7 +295,7 @@ func (e *element) consider() {
 	}
 	e.inDying = true
 	e.c.makeReady()
-	e.c.dying = append(e.c.dying, e)
+	e.c.dying.Push(e)
 }
 
 // touch notes a use that is no listener: one more full delay (rule L4). It needs no lock.

@@ -58,7 +58,7 @@ func (s *seat) outside(e *element, op string) {
 	e.c.tree.mu.Lock()
 	building := e.Phase() == graph.Building && !e.async
 	e.c.tree.mu.Unlock()
-	if building && stackHas(computing) { // else it is another goroutine's, which waits for the build
+	if building && e.c.tree.stackHas(computing) { // else it is another goroutine's, which waits for the build
 		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
 	}
 }
@@ -153,7 +153,7 @@ func (s *seat) listenSelf(fn any) (remove func()) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		l.selves = slices.DeleteFunc(slices.Clone(l.selves), func(o *selfListener) bool { return o == x })
-		for _, call := range e.c.selves {
+		for call := range e.c.selves.All {
 			if call.by == x {
 				call.fn.removed.Store(true)
 			}

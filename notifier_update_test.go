@@ -194,7 +194,7 @@ func TestN6_S304_SelfListenersComeFirstInOrder(t *testing.T) {
 		p, notifier := k.make(nothingMade, func(_ weir.Ref, n noted) (int, error) {
 			n.selves(func(prev, next string) { l.add("self 1 %s > %s", prev, next) })
 			n.selves(func(_, _ string) { l.add("self 2") })
-			later3(k)
+			laterForNotes(k)
 			return 42, nil
 		})
 		c := newContainer(t)
@@ -215,7 +215,7 @@ func TestN6_S304_SelfListenersComeFirstInOrder(t *testing.T) {
 	})
 }
 
-func later3(k noteKind) {
+func laterForNotes(k noteKind) {
 	if k.async {
 		later()
 	}

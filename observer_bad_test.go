@@ -48,7 +48,7 @@ func TestS405_AnObserverThatDoesNotReturnHurtsNobody(t *testing.T) {
 					c, told := toldContainer(t, weir.WithObserver(watcher(&l, "")), weir.WithObserver(bad(&hit, which)), weir.WithObserver(watcher(&l, "after ")))
 					var fails tally
 					p := k.makeErr(func(weir.Ref) (int, error) {
-						later2(k)
+						laterIfAsync(k)
 						if fails.get() > 0 {
 							return 0, errBoom
 						}

@@ -68,7 +68,7 @@ func TestObserverSeesTheLifeOfEveryKind(t *testing.T) {
 		var l trace
 		c := newContainer(t, weir.WithObserver(watcher(&l, "")))
 		dep := scenarioNumber(1, weir.Name("dep"))
-		p := k.make(func(ref weir.Ref) int { later2(k); return weir.Watch(ref, dep) }, weir.Name("p"))
+		p := k.make(func(ref weir.Ref) int { laterIfAsync(k); return weir.Watch(ref, dep) }, weir.Name("p"))
 		s := p.hear(c, func(_, next int) { l.add("heard %d", next) })
 		pass(time.Second)
 		got := l.take()
@@ -108,8 +108,8 @@ func TestObserverSeesTheLifeOfEveryKind(t *testing.T) {
 	})
 }
 
-// later2 waits in builds that have a goroutine of their own.
-func later2(k scenarioKind) {
+// laterIfAsync waits in builds that have a goroutine of their own.
+func laterIfAsync(k scenarioKind) {
 	if k.async {
 		later()
 	}
@@ -185,7 +185,7 @@ func TestS392_AddedOnceInListOrder(t *testing.T) {
 	eachScenarioKind(t, func(t *testing.T, k scenarioKind) {
 		var l trace
 		c := newContainer(t, weir.WithObserver(watcher(&l, "a ")), weir.WithObserver(watcher(&l, "b ")))
-		p := k.make(func(weir.Ref) int { later2(k); return 42 }, weir.Name("p"))
+		p := k.make(func(weir.Ref) int { laterIfAsync(k); return 42 }, weir.Name("p"))
 		s := p.listen(c)
 		pass(time.Second)
 		s2 := p.listen(c)
@@ -312,7 +312,7 @@ func TestObserverIsToldOfAFailureThatIsRetriedOnlyInTheEnd(t *testing.T) {
 	eachRetrying(t, func(t *testing.T, k scenarioKind) {
 		var l trace
 		c := newContainer(t, weir.WithObserver(watcher(&l, "")))
-		p := k.makeErr(func(weir.Ref) (int, error) { later2(k); return 0, errBoom }, weir.Name("p"), weir.Retry(every(time.Second, 2)))
+		p := k.makeErr(func(weir.Ref) (int, error) { laterIfAsync(k); return 0, errBoom }, weir.Name("p"), weir.Retry(every(time.Second, 2)))
 		s := p.listen(c)
 		pass(2500*time.Millisecond - time.Second)
 		require.Len(t, only(l.take(), "failed"), 0)

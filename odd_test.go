@@ -42,7 +42,7 @@ func TestOtherDelaysThatOverflowAreLong(t *testing.T) {
 		if !k.raises {
 			opts = append(opts, weir.Timeout(math.MaxInt64))
 		}
-		p := k.make(func(ref weir.Ref) int { later2(k); return 1 }, opts...)
+		p := k.make(func(ref weir.Ref) int { laterIfAsync(k); return 1 }, opts...)
 		s := p.listen(c)
 		pass(time.Second)
 		s.Close()
@@ -213,7 +213,7 @@ func TestObserversMayUseTheContainer(t *testing.T) {
 			ContainerClosed: func(ev weir.ContainerClosedEvent) { l.add("closed"); ev.Container.Close() },
 		}
 		c = newContainer(t, weir.WithObserver(o))
-		p := k.make(func(weir.Ref) int { later2(k); return 1 })
+		p := k.make(func(weir.Ref) int { laterIfAsync(k); return 1 })
 		for range 2 {
 			within(t, "all of a life", func() {
 				s := p.listen(c)

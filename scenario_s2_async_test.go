@@ -31,7 +31,7 @@ func TestS195_ATryProviderIsDataAtOnce(t *testing.T) {
 	// In Riverpod any build that returns a plain value is; in Weir a Try provider's, others have a goroutine of their own.
 	eachRetrying(t, func(t *testing.T, k scenarioKind) {
 		var l trace
-		p := k.make(func(weir.Ref) int { later2(k); return 42 })
+		p := k.make(func(weir.Ref) int { laterIfAsync(k); return 42 })
 		c := newContainer(t)
 		s := p.hearAs(c, func(_, next string) { l.add("%s", next) }, weir.FireImmediately())
 		v, err := p.resolve(t.Context(), c)

@@ -330,12 +330,12 @@ func TestS3_ClosingAParentWhileAChildBuilds(t *testing.T) {
 				c := child(root, d.OverrideWithValue(2))
 				var read <-chan struct{}
 				if async {
-					read = async2(t, func() {
+					read = onItsOwn(t, func() {
 						_, err := weir.Resolve(context.Background(), c, q)
 						require.ErrorIs(t, err, weir.ErrContainerClosed)
 					})
 				} else {
-					read = async2(t, func() {
+					read = onItsOwn(t, func() {
 						// G10: the last value, or a panic with an error wrapping ErrContainerClosed. The build that was under way may also be returned.
 						if v := recovered(func() { weir.Read(c, p) }); v != nil {
 							require.ErrorIs(t, asError(v), weir.ErrContainerClosed)
@@ -353,8 +353,8 @@ func TestS3_ClosingAParentWhileAChildBuilds(t *testing.T) {
 	}
 }
 
-// async2 is async under a name that a parameter does not hide.
-func async2(t *testing.T, fn func()) <-chan struct{} { return async(t, fn) }
+// onItsOwn is async, under a name that a parameter does not hide.
+func onItsOwn(t *testing.T, fn func()) <-chan struct{} { return async(t, fn) }
 
 func TestD16_AChildOfAClosedContainerIsMadeClosed(t *testing.T) {
 	eachScenarioKind(t, func(t *testing.T, k scenarioKind) {

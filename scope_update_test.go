@@ -33,7 +33,7 @@ func TestS5_UpdateOverridesRebuildsWhatDependsOnThem(t *testing.T) {
 		settle()
 		require.Equal(t, 0, count(l.take(), "21 > 21"), "an equal value is silent")
 		// Riverpod uses a new function only for the next mount (D-16). Weir rebuilds.
-		c.UpdateOverrides(p.overrideWith(func(weir.Ref) (int, error) { later2(k); return 7, nil }))
+		c.UpdateOverrides(p.overrideWith(func(weir.Ref) (int, error) { laterIfAsync(k); return 7, nil }))
 		pass(time.Second)
 		require.Equal(t, 7, p.settled(c))
 		require.Equal(t, 70, r.Read())

@@ -18,7 +18,7 @@ func (c *Container) work() bool {
 
 // queued reports whether something is waiting for a turn to begin or go on.
 func (c *Container) queued() bool {
-	return c.queue.Work() || len(c.selves) > 0 || len(c.usage) > 0 || len(c.dying) > 0 || c.flushes()
+	return c.queue.Work() || c.selves.Len() > 0 || c.usage.Len() > 0 || c.dying.Len() > 0 || c.flushes()
 }
 
 // settle does what was collected, runs turns where there is work and nobody else does, and
@@ -30,9 +30,9 @@ func (c *Container) settle(a *after) {
 		t.mu.Lock()
 	}
 	if c.turn.running && c.turn.suspect != nil && !c.turn.outside && c.queued() {
-		if !stackHas(delivering, hooking, computing) {
+		if !c.tree.stackHas(delivering, hooking, computing) {
 			c.turn.outside = true
-		} else if stackHas(suspecting) {
+		} else if c.tree.stackHas(suspecting) {
 			c.turn.wrote = true
 		}
 	}
@@ -59,7 +59,7 @@ func (t *tree) turns(root *Container, a *after) {
 		if c == nil {
 			break
 		}
-		if t.flights > 0 && stackHas(flying) {
+		if t.flights > 0 && t.stackHas(flying) {
 			c.makeReady()
 			t.elsewhere(root, a)
 			break
@@ -67,7 +67,7 @@ func (t *tree) turns(root *Container, a *after) {
 		c.turn.running = true
 		c.turn.id++
 		c.turn.sweeps, c.turn.made = 0, 0
-		c.turn.changed, c.turn.used = c.queue.Changed(), len(c.usage)
+		c.turn.changed, c.turn.used = c.queue.Changed(), c.usage.Len()
 		c.turn.own.take(a)
 		c.occupy()
 		if !c.runTurn(a) {
@@ -131,21 +131,21 @@ func (c *Container) queuedAlone() bool { return !c.turn.running && !c.closed && 
 
 // mustWait reports whether this goroutine must not run a turn of c now, and will settle again.
 func (c *Container) mustWait() bool {
-	if c.reading > 0 && stackHas(computing) {
+	if c.reading > 0 && c.tree.stackHas(computing) {
 		// Inside a build function that calls its container: a turn here might need that
 		// very build. Whoever runs the build settles after it.
 		return true
 	}
-	if c.tree.runs > 0 && stackHas(disposing) {
+	if c.tree.runs > 0 && c.tree.stackHas(disposing) {
 		// A turn here might need the element whose hook this is. Whoever ended its build
 		// settles afterwards.
 		return true
 	}
-	if c.observers != nil && stackHas(watching) {
+	if c.observers != nil && c.tree.stackHas(watching) {
 		return true // what is being observed may be a build or turn that this one needs
 	}
 	for x := c.parent; x != nil; x = x.parent {
-		if x.turn.running && stackHas(delivering, hooking) {
+		if x.turn.running && c.tree.stackHas(delivering, hooking) {
 			return true // the parent's turn comes to its end first
 		}
 	}

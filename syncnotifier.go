@@ -39,7 +39,7 @@ func (n *Notifier[T]) State() T {
 	t.mu.Unlock()
 	var v *T
 	switch {
-	case building && stackHas(computing): // else it is another goroutine's build, to be waited for
+	case building && t.stackHas(computing): // else it is another goroutine's build, to be waited for
 		if v = x.val.Load(); v == nil {
 			misuse(e.p, "State in the first Build of a notifier: there is none yet")
 		}

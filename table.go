@@ -87,7 +87,12 @@ func (es *elements) remove(e *element) {
 			return
 		case e:
 			t.slots[i].Store(gone)
-			if es.live--; es.live == 0 {
+			if es.live--; es.live == 0 && len(t.slots) <= 8 {
+				for i := range t.slots { // cheaper than another table soon after
+					t.slots[i].Store(nil)
+				}
+				es.used = 0
+			} else if es.live == 0 {
 				es.used = 0
 				es.table.Store(nil)
 			} else if len(t.slots) > 64 && es.live*8 < len(t.slots) {

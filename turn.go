@@ -86,7 +86,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 			continue
 		}
 		switch {
-		case len(t.hooks) == 0 && len(c.selves) > 0:
+		case len(t.hooks) == 0 && c.selves.Len() > 0:
 			c.nextSelf()
 			c.runHooks(own)
 		case t.next < len(t.calls):
@@ -96,7 +96,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 			c.collect()
 		case len(t.hooks) > 0:
 			c.runHooks(own)
-		case t.used > 0 && len(c.usage) > 0:
+		case t.used > 0 && c.usage.Len() > 0:
 			t.used--
 			c.tell()
 		default:
@@ -110,7 +110,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 // swept ends a sweep and begins the next, or ends the turn.
 func (c *Container) swept(a *after) verdict {
 	t := &c.turn
-	if quiet := !c.queue.Work() && len(c.usage) == 0; len(c.dying) > 0 && (quiet || t.sweeps%16 == 15) {
+	if quiet := !c.queue.Work() && c.usage.Len() == 0; c.dying.Len() > 0 && (quiet || t.sweeps%16 == 15) {
 		c.bury()
 		if t.own.any() || c.work() {
 			return goOn
@@ -140,7 +140,7 @@ func (c *Container) swept(a *after) verdict {
 		c.handOver(a)
 		return handed
 	}
-	t.changed, t.used = c.queue.Changed(), len(c.usage)
+	t.changed, t.used = c.queue.Changed(), c.usage.Len()
 	return goOn
 }
 
@@ -201,9 +201,8 @@ func (c *Container) flushes() bool {
 // at once, so that a long chain goes in one sweep.
 func (c *Container) bury() {
 	t := &c.turn
-	for n := 0; len(c.dying) > 0 && n < 1000; n++ { // others want the lock too
-		e := c.dying[0]
-		c.dying = c.dying[1:]
+	for n := 0; c.dying.Len() > 0 && n < 1000; n++ { // others want the lock too
+		e := c.dying.Pop()
 		e.inDying = false
 		switch {
 		case !e.unused():
@@ -212,14 +211,11 @@ func (c *Container) bury() {
 		default:
 			e.consider()
 		}
-		for len(c.usage) > 0 {
+		for c.usage.Len() > 0 {
 			if c.tell(); len(t.hooks) > 0 {
 				return
 			}
 		}
-	}
-	if len(c.dying) == 0 {
-		c.dying = nil
 	}
 	c.tree.graph.Forget()
 }
@@ -227,22 +223,14 @@ func (c *Container) bury() {
 // tell takes the next element whose counts have changed, and the hooks that have to hear
 // of it.
 func (c *Container) tell() {
-	e := c.usage[0]
-	c.usage[0] = nil
-	if c.usage = c.usage[1:]; len(c.usage) == 0 {
-		c.usage = nil
-	}
+	e := c.usage.Pop()
 	e.inUsage = false
 	c.turn.of, c.turn.gen, c.turn.hooks = e, e.gen.Load(), e.told(&c.turn.own)
 }
 
 // nextSelf takes the next call of a notifier's listener on itself.
 func (c *Container) nextSelf() {
-	call := c.selves[0]
-	c.selves[0] = selfCall{}
-	if c.selves = c.selves[1:]; len(c.selves) == 0 {
-		c.selves = nil
-	}
+	call := c.selves.Pop()
 	c.turn.of, c.turn.gen, c.turn.hooks = call.e, call.gen, []*hook{call.fn}
 }
 

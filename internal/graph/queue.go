@@ -6,8 +6,8 @@ import "sync/atomic"
 
 // Queue lists what a container has to deliver. Lists are kept first-in first-out.
 type Queue struct {
-	stale   fifo[*Node]
-	changed fifo[*Node]
+	stale   List[*Node]
+	changed List[*Node]
 	news    atomic.Bool
 	Tell    bool // the host wants Queued
 }
@@ -17,17 +17,17 @@ type Queue struct {
 func (q *Queue) News() bool { return q.news.Load() }
 
 // Work reports whether anything is queued.
-func (q *Queue) Work() bool { return q.stale.len() > 0 || q.changed.len() > 0 }
+func (q *Queue) Work() bool { return q.stale.Len() > 0 || q.changed.Len() > 0 }
 
 // Changed reports how many nodes have listeners with something to hear.
-func (q *Queue) Changed() int { return q.changed.len() }
+func (q *Queue) Changed() int { return q.changed.Len() }
 
 // Stale reports how many nodes wait to be brought up to date.
-func (q *Queue) Stale() int { return q.stale.len() }
+func (q *Queue) Stale() int { return q.stale.Len() }
 
 // NextStale takes the next node that is stale and may be wanted, or returns nil.
 func (q *Queue) NextStale() *Node {
-	n := q.stale.pop()
+	n := q.stale.Pop()
 	if n != nil {
 		n.flags &^= queued
 	}
@@ -39,7 +39,7 @@ func (q *Queue) NextStale() *Node {
 
 // NextChanged takes the next node whose listeners have something to hear, or returns nil.
 func (q *Queue) NextChanged() *Node {
-	n := q.changed.pop()
+	n := q.changed.Pop()
 	if n != nil {
 		n.flags &^= changed
 	}
@@ -58,7 +58,7 @@ func (q *Queue) Clear() {
 func (n *Node) Deliver() {
 	if n.flags&changed == 0 && (n.subs > 0 || n.flags&(Weak|Observed) != 0) {
 		n.flags |= changed
-		n.Queue.changed.push(n)
+		n.Queue.changed.Push(n)
 		if n.Queue.Tell {
 			n.Host.NodeEvent(Queued)
 		}
@@ -76,7 +76,7 @@ func (n *Node) Want() {
 	}
 	if n.flags&queued == 0 && n.Wanted() {
 		n.flags |= queued
-		n.Queue.stale.push(n)
+		n.Queue.stale.Push(n)
 		if n.Queue.Tell {
 			n.Host.NodeEvent(Queued)
 		}
@@ -91,28 +91,42 @@ func (n *Node) Wanted() bool {
 	return n.active > 0 && (n.subs > 0 || n.waiters > 0) || n.flags&InFlight != 0
 }
 
-// fifo is a list that reuses its memory once it has run empty.
-type fifo[T any] struct {
+// List is a queue that reuses its memory once it has run empty.
+type List[T any] struct {
 	items []T
 	head  int
 }
 
-func (f *fifo[T]) len() int { return len(f.items) - f.head }
+// Len reports how many items there are.
+func (l *List[T]) Len() int { return len(l.items) - l.head }
 
-func (f *fifo[T]) push(v T) { f.items = append(f.items, v) }
+// Push adds v at the end.
+func (l *List[T]) Push(v T) { l.items = append(l.items, v) }
 
-func (f *fifo[T]) pop() (v T) {
-	if f.head == len(f.items) {
+// Pop takes the first item; of an empty list it returns zero.
+func (l *List[T]) Pop() (v T) {
+	if l.head == len(l.items) {
 		return v
 	}
 	var zero T
-	v, f.items[f.head] = f.items[f.head], zero
-	if f.head++; f.head == len(f.items) {
-		f.items, f.head = f.items[:0], 0
-	} else if f.head >= 1024 && f.head*2 >= len(f.items) { // a list that never runs empty must not grow for ever
-		k := copy(f.items, f.items[f.head:])
-		clear(f.items[k:])
-		f.items, f.head = f.items[:k], 0
+	v, l.items[l.head] = l.items[l.head], zero
+	if l.head++; l.head == len(l.items) {
+		if l.items, l.head = l.items[:0], 0; cap(l.items) > 1024 {
+			l.items = nil
+		}
+	} else if l.head >= 1024 && l.head*2 >= len(l.items) { // a list that never runs empty must not grow for ever
+		k := copy(l.items, l.items[l.head:])
+		clear(l.items[k:])
+		l.items, l.head = l.items[:k], 0
 	}
 	return v
+}
+
+// All calls yield for each item, first to last.
+func (l *List[T]) All(yield func(T) bool) {
+	for _, v := range l.items[l.head:] {
+		if !yield(v) {
+			return
+		}
+	}
 }

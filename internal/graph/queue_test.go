@@ -81,27 +81,27 @@ func TestWordSaysWhatAReaderMayDo(t *testing.T) {
 }
 
 func TestFifoReusesItsMemory(t *testing.T) {
-	var f fifo[*int]
-	require.Nil(t, f.pop())
+	var f List[*int]
+	require.Nil(t, f.Pop())
 	for range 100 {
 		for i := range 8 {
-			f.push(&i)
+			f.Push(&i)
 		}
 		for i := range 8 {
-			require.Equal(t, i, *f.pop())
+			require.Equal(t, i, *f.Pop())
 		}
 	}
-	require.Zero(t, f.len())
+	require.Zero(t, f.Len())
 	require.LessOrEqual(t, cap(f.items), 8, "run empty, it begins at the front")
 	for _, p := range f.items[:cap(f.items)] {
 		require.Nil(t, p, "what was taken is not kept")
 	}
-	f.push(new(int)) // now it never runs empty
+	f.Push(new(int)) // now it never runs empty
 	for range 100_000 {
-		f.push(new(int))
-		f.pop()
+		f.Push(new(int))
+		f.Pop()
 	}
-	require.Equal(t, 1, f.len())
+	require.Equal(t, 1, f.Len())
 	require.Less(t, cap(f.items), 8192, "a list that never runs empty must not grow for ever")
 	for _, p := range f.items[:f.head] {
 		require.Nil(t, p)
