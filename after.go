@@ -14,6 +14,8 @@ type after struct {
 	cancels []cancellation
 	starts  []start
 	raise   *PanicError // to be raised again when all is done (rule E3)
+	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
+	landed  bool        // the call is that of a function that has returned
 }
 
 // take moves what b has collected to a.
@@ -24,6 +26,13 @@ func (a *after) take(b *after) {
 	}
 	if b.raise != nil && a.raise == nil {
 		a.raise, b.raise = b.raise, nil
+	}
+}
+
+// from notes that the call was made through a ref of e. The lock is held.
+func (a *after) from(e *element) {
+	if e != nil && e.rare != nil && e.rare.flights > 0 {
+		a.flying = true
 	}
 }
 

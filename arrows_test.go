@@ -35,6 +35,7 @@ var arrows = []struct {
 	{".", []string{arrowStd, arrowModule + "/internal/graph"}},
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
 	{"weirtest", []string{arrowStd, arrowModule}},
+	{"inspect", []string{arrowStd, arrowModule}},
 	{"examples/...", []string{arrowStd, arrowModule}},
 }
 
@@ -48,6 +49,7 @@ var arrowVars = []string{
 	"successors", "stateNames", "reasonNames", "hookNames", // lifecycle.go
 	"noSettings", // provider.go: what a provider without options points at
 	"gone",       // table.go: a mark, compared by address
+	"indexHTML",  // inspect/serve.go: go:embed needs one
 }
 
 // arrowFile is one source file that is not a test.

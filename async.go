@@ -238,7 +238,7 @@ func (p *asyncProvider[T]) fail(s *start, err error) {
 // build is over (rule C4).
 func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	e, gen := s.e, s.gen
-	var a after
+	a := after{landed: true}
 	if e.observed() {
 		failed := err
 		if err == errEnded {
@@ -280,7 +280,7 @@ func (p *asyncProvider[T]) result(e *element, gen uint64, v T, err error, again 
 	defer func() {
 		if !compared {
 			different = true
-			go p.publish(e, gen, step, again, &after{})
+			go p.publish(e, gen, step, again, &after{landed: true})
 		}
 	}()
 	p.publish(e, gen, step, again, a)

@@ -170,6 +170,7 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 		} else {
 			t.writes++
 			t.graph.Change(&e.Node, settled)
+			e.byHand()
 			x.publish(&next)
 			if settled {
 				e.wakeWaiters(nil)

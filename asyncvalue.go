@@ -129,6 +129,9 @@ func (v AsyncValue[T]) String() string {
 	return b.String()
 }
 
+// GoString is String: %#v must not reach into the parts, which may be secret.
+func (v AsyncValue[T]) GoString() string { return v.String() }
+
 func (v AsyncValue[T]) state() string {
 	switch {
 	case v.IsRetrying():

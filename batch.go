@@ -45,6 +45,7 @@ func (p *provider[T]) isChange(e *element, next any) bool {
 
 func (p *provider[T]) apply(e *element, next any, change bool) {
 	if x := e.host.(*cell[T]); change {
+		e.byHand()
 		x.publish(next.(*T))
 	} else {
 		x.tellSelf(next.(*T))

@@ -1,9 +1,9 @@
 package weir
 
-// This file owns the end of builds: one context for each, its cause, the OnDispose hooks,
-// Cancel and Timeout. A build is over from the
-// moment it is marked so under the lock; what has to be run for it is collected in an
-// after and run by the goroutine that ended it, without the lock.
+// This file owns the end of builds: one context for each, its cause, Cancel and Timeout. A
+// build is over from the moment it is marked so under the lock; what has to be run for it
+// is collected in an after and run by the goroutine that ended it, without the lock: that
+// is dispose.go's.
 
 import (
 	"context"

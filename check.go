@@ -7,6 +7,7 @@ package weir
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -71,15 +72,10 @@ func (c *Container) inconsistent() error {
 // waitedFor reports whether a turn has left e to somebody else's build, or that builds
 // outside turns may be about to queue it.
 func (c *Container) waitedFor(e *element) bool {
-	if c.reading > 0 {
-		return true
-	}
-	for x := range c.table.all {
-		for _, n := range x.later {
-			if n == &e.Node {
-				return true
-			}
+	for x := range c.chain {
+		if x.reading > 0 {
+			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.putOff, func(x putOff) bool { return x.n == &e.Node })
 }

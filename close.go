@@ -139,8 +139,8 @@ func (c *Container) dependentsFirst() []*element {
 }
 
 // Shutdown is [Container.Close] and then waits for every hook and build function to
-// return. It returns what the OnDisposeErr hooks of the container's whole life returned,
-// joined (the first 100), and the cause of ctx if that ended first. Called again it waits
+// return. It returns what the OnDisposeErr hooks of the container's whole life, and of its
+// children's, returned, joined (the first 100), and the cause of ctx if that ended first. Called again it waits
 // again. Inside a hook, listener or build it would wait for its own caller: only ctx ends
 // it then (rule G12).
 func (c *Container) Shutdown(ctx context.Context) error {

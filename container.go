@@ -1,7 +1,7 @@
 package weir
 
-// This file owns Container: the elements, the options, invalidation, and the end of all
-// of it. How a turn goes is in turn.go.
+// This file owns Container: the elements and the options. How a turn goes is in
+// turn.go, how all of it ends in close.go.
 
 import (
 	"context"
@@ -316,7 +316,11 @@ func (c *Container) Flush(ctx context.Context) error {
 	ch := make(chan struct{})
 	c.turn.flushNext = append(c.turn.flushNext, flusher{done: ch})
 	c.makeReady()
-	c.done(&a)
+	if c.turn.running { // a look from outside, not a write
+		c.tree.mu.Unlock()
+	} else {
+		c.done(&a)
+	}
 	select {
 	case <-ch: // delivered here, whatever has become of ctx
 		return nil

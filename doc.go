@@ -85,7 +85,8 @@
 //
 // [WithObserver] has an [Observer] told of every event of a container and its children, for
 // logs ([LogObserver]) and metrics; [WithProfiling] labels builds for profiles;
-// [Container.Snapshot] lists what is there. Package weirtest has containers for tests.
+// [Container.Snapshot] lists what is there, and package inspect shows it as a page. Package
+// weirtest has containers for tests.
 //
 // A program or test ends with [Container.Shutdown], which waits until no build function and
 // no hook is running.

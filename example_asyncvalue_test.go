@@ -36,26 +36,27 @@ func ExampleAsyncValue() {
 // Refreshing: the same inputs. Reloading: a dependency changed, so what is beside it belongs to the past.
 func ExampleAsyncValue_IsRefreshing() {
 	city := weir.NewStateProvider(func(weir.Ref) string { return "Oslo" })
+	answer := make(chan struct{}) // of the server
 	forecast := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (string, error) {
-		return "rain in " + weir.Watch(ref, city), nil
+		name := weir.Watch(ref, city)
+		<-answer
+		return "rain in " + name, nil
 	})
 	c := weir.NewContainer()
 	defer c.Shutdown(context.Background())
-	var seen sync.WaitGroup
-	seen.Add(2)
-	sub := weir.Listen(c, forecast, func(_, is weir.AsyncValue[string]) {
-		if is.IsRefreshing() || is.IsReloading() {
-			fmt.Println(is.IsRefreshing(), is.IsReloading(), is.ValueOr(""))
-			seen.Done()
-		}
-	})
-	defer sub.Close()
-	_, _ = weir.Resolve(context.Background(), c, forecast)
+	show := func() {
+		state := weir.Read(c, forecast)
+		answer <- struct{}{}
+		_, _ = weir.Resolve(context.Background(), c, forecast)
+		fmt.Println(state.IsRefreshing(), state.IsReloading(), state.ValueOr("nothing yet"))
+	}
+	show()
 	c.Invalidate(forecast)
-	_, _ = weir.Resolve(context.Background(), c, forecast)
+	show()
 	city.Set(c, "Bergen")
-	seen.Wait()
+	show()
 	// Output:
+	// false false nothing yet
 	// true false rain in Oslo
 	// false true rain in Oslo
 }

@@ -41,37 +41,38 @@ func ExampleNewStreamProvider() {
 
 // While nobody listens, emit does not return: the loop around it sleeps and needs no code for that.
 func ExampleNewStreamProvider_standby() {
-	next, polled := make(chan struct{}), make(chan int)
+	tick, emitted := make(chan struct{}), make(chan int)
 	feed := weir.NewStreamProvider(func(ctx context.Context, ref weir.Ref, emit func(int) bool) error {
 		for n := 1; ; n++ {
-			polled <- n
-			if !emit(n) {
+			select {
+			case <-tick:
+			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-			<-next
+			if emit(n) { // waits here while nobody listens
+				emitted <- n
+			}
 		}
 	}, weir.AutoDispose(), weir.DisposeDelay(time.Hour))
 	c := weir.NewContainer()
+	defer c.Shutdown(context.Background())
 	sub := weir.Listen(c, feed, nil)
-	fmt.Println("poll", <-polled)
+	tick <- struct{}{}
+	fmt.Println("emitted", <-emitted)
 	sub.Pause() // nobody listens now
-	next <- struct{}{}
-	fmt.Println("poll", <-polled) // one more, and what it found is published
+	tick <- struct{}{}
 	select {
-	case next <- struct{}{}:
+	case <-emitted:
 		fmt.Println("the loop goes on")
 	case <-time.After(20 * time.Millisecond):
-		fmt.Println("the loop sleeps; last value:", weir.Read(c, feed).ValueOr(0))
+		fmt.Println("the loop sleeps")
 	}
 	sub.Resume()
-	next <- struct{}{}
-	fmt.Println("poll", <-polled)
-	c.Close() // emit returns false
+	fmt.Println("emitted", <-emitted, "last value:", weir.Read(c, feed).ValueOr(0))
 	// Output:
-	// poll 1
-	// poll 2
-	// the loop sleeps; last value: 2
-	// poll 3
+	// emitted 1
+	// the loop sleeps
+	// emitted 2 last value: 2
 }
 
 // A stream that fails keeps its last value beside the error.

@@ -9,20 +9,11 @@ import (
 	"runtime"
 )
 
-// callListener is a frame to be found on the stack: see [delivering].
+// callSuspect calls the turn's suspect. It is a frame to be found on the stack: see
+// [suspecting].
 //
 //go:noinline
-func callListener(s *sub, fail *PanicError) { s.self.deliver(fail) }
-
-// callSuspect is callListener for the turn's suspect.
-//
-//go:noinline
-func callSuspect(s *sub, fail *PanicError) { callListener(s, fail) }
-
-// callHook is a frame to be found on the stack: see [hooking].
-//
-//go:noinline
-func callHook(h *hook) { h.fn() }
+func callSuspect(s *sub, fail *PanicError) { s.self.deliver(fail) }
 
 // inHooks calls fn with n frames of [onHook] on the stack, for those of endings.run that the
 // stack before this one has.
@@ -54,7 +45,7 @@ const (
 
 // entries returns where the functions of the frames begin.
 func entries() (at [frames]uintptr) {
-	for f, fn := range [frames]any{(*drive).compute, callListener, callSuspect, callHook, (*start).run, (*endings).run, onHook, onWatch} {
+	for f, fn := range [frames]any{(*drive).compute, (*Container).deliver, callSuspect, (*Container).runHooks, (*start).run, (*endings).run, onHook, onWatch} {
 		at[f] = runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Entry()
 	}
 	return at

@@ -37,6 +37,7 @@ func (c *Container) invalidate(ps []AnyProvider, how endCause, by *element, op s
 	anyProviders(ps, op)
 	var a after
 	c.tree.mu.Lock()
+	a.from(by)
 	var es []*element
 	if !c.closed {
 		for _, p := range ps {

@@ -1,7 +1,7 @@
 package weir
 
 // This file owns the start and the return of asynchronous build functions: one at a time
-// for each element, unless it allows overlap. What they return is future.go's.
+// for each element, unless it allows overlap. What they return is async.go's.
 
 import "github.com/weir-go/weir/internal/graph"
 

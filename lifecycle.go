@@ -103,7 +103,9 @@ func (h *hook) run(c *Container, p *base) {
 	if h.fnErr == nil {
 		h.fn()
 	} else if err := h.fnErr(); err != nil {
-		c.errors.add(&causeError{p, err})
+		for x := range c.chain { // whoever shuts a parent down hears of it too
+			x.errors.add(&causeError{p, err})
+		}
 	}
 }
 
@@ -177,6 +179,7 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	t := e.c.tree
 	var a after
 	t.mu.Lock()
+	a.from(e)
 	if !e.live(gen) {
 		t.unlock(&a)
 		if h.kind == onDispose {

@@ -79,6 +79,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		return x
 	}
 	by := at.ref.builder()
+	a.from(at.ref.e)
 	there := false
 	defer func() {
 		if !there { // a build or fn ended this goroutine: nobody has x to close it

@@ -65,6 +65,9 @@ func (s MutationState[T]) String() string {
 	return s.status.String()
 }
 
+// GoString is String: %#v must not reach into the value, which may be secret.
+func (s MutationState[T]) GoString() string { return s.String() }
+
 // Mutation is a side effect, a form that is sent or a row that is deleted, with a state
 // that can be watched and listened to: it is a Source[MutationState[T]]. Once nobody
 // listens and no run is under way it is idle again after its delay, like any AutoDispose
@@ -139,7 +142,7 @@ func canCompare(key any) (ok bool) {
 
 // Run runs fn and returns what it returns. Meanwhile the state is pending, then success
 // or failed, unless another run was started or the mutation reset in between: the newest
-// run owns the state, older ones still return (rule 4.3 of the design). The scope that fn
+// run owns the state, older ones still return. The scope that fn
 // gets keeps what is read through it alive and active until fn returns; writes go straight
 // through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
 // closes. A panic in fn is the failure of the state, and goes on to the caller.

@@ -10,7 +10,8 @@ import (
 )
 
 // Override replaces a provider in the container that it is given to. The methods
-// OverrideWithValue, OverrideWith and OverrideWithData of providers make them.
+// OverrideWithValue, OverrideWithData, OverrideWith and OverrideWithBuild of providers make
+// them, and OverrideWith of families.
 type Override interface {
 	ContainerOption
 	override()

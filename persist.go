@@ -5,6 +5,7 @@ package weir
 // call a storage or codec with the lock held.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,11 @@ type persistence[T any] struct {
 // Each data state is saved, the newest first: of several in quick succession the last;
 // failures are not. Saving goes on in the background; [Persisted] waits for it, and so
 // does [Container.Shutdown]. What goes wrong with a storage or codec is told to
-// observers (StorageFailed), and the state goes on as if nothing were stored. Two live
+// observers (StorageFailed), before Build is called if it is about restoring, and the state
+// goes on as if nothing were stored: what cannot be understood is set aside under the key
+// with ".damaged" at its end, and what cannot be read is not replaced by what the first
+// build returns, only by what is written afterwards. What is stored already is not written
+// again. Two live
 // elements with one key in one storage are such an error.
 //
 // In a family give each member a key of its own, in create. A nil s or codec and an empty
@@ -135,13 +140,26 @@ type saveKey struct {
 type saving struct {
 	at       saveKey
 	owner    *element
-	encode   func(raw any) (data []byte, op string, err error)
+	encode   func(raw any) (data []byte, err error)
+	seal     func(data []byte) []byte
+	again    bool          // what is stored already is to be written again: it expires
+	stored   []byte        // what is known to be stored, encoded
 	next     any           // to be saved
+	noted    uint64        // states to be saved, ever
+	saved    uint64        // of them, or their followers
 	busy     bool          // somebody is saving
-	idle     chan struct{} // closed when nobody is
+	step     chan struct{} // closed when saved has grown
 	err      error         // of the last save
-	restored any           // what the first build has found, until it is published
+	restored any           // what the first build of a synchronous notifier has found, until it is published
+	unread   bool          // what is stored is not known: the first build's result must not replace it
 	shared   bool          // the error for two owners has been told
+}
+
+// byHand notes that e's value is about to be written, not built. The lock is held.
+func (e *element) byHand() {
+	if e.rare != nil && e.rare.saving != nil {
+		e.rare.saving.unread = false
+	}
 }
 
 // save notes that raw is the value of e now. The lock is held.
@@ -156,11 +174,16 @@ func (s *saving) save(e *element, raw any) {
 	if r, ok := raw.(interface{ good() bool }); ok && !r.good() {
 		return
 	}
+	if s.unread {
+		s.unread = false
+		return
+	}
 	s.next = raw
+	s.noted++
 	if s.busy {
 		return
 	}
-	s.busy, s.idle = true, make(chan struct{})
+	s.busy, s.step = true, make(chan struct{})
 	e.c.occupy()
 	go s.run(e)
 }
@@ -168,13 +191,12 @@ func (s *saving) save(e *element, raw any) {
 // run saves until there is nothing left to save.
 func (s *saving) run(e *element) {
 	t := e.c.tree
-	ctx := context.Background()
 	for {
 		t.mu.Lock()
-		raw := s.next
+		raw, upTo := s.next, s.noted
 		if s.next = nil; raw == nil {
 			s.busy = false
-			close(s.idle)
+			close(s.step)
 			if s.owner == nil {
 				delete(t.saves, s.at)
 			}
@@ -183,18 +205,33 @@ func (s *saving) run(e *element) {
 			return
 		}
 		t.mu.Unlock()
-		data, op, err := s.encode(raw)
-		if err == nil {
-			op = "write"
-			err = guardStorage(e, func() error { return s.at.storage.Write(ctx, s.at.key, data) })
-		}
+		op, err := s.write(e, raw)
 		t.mu.Lock()
-		s.err = err
+		s.err, s.saved = err, upTo
+		close(s.step)
+		s.step = make(chan struct{})
 		t.mu.Unlock()
 		if err != nil {
 			e.storageFailed(op, s.at.key, err)
 		}
 	}
+}
+
+// write encodes and stores one state, unless that is what is stored.
+func (s *saving) write(e *element, raw any) (op string, err error) {
+	var data []byte
+	if err = guardStorage(e, func() (err error) { data, err = s.encode(raw); return err }); err != nil {
+		return "encode", err
+	}
+	if s.stored != nil && bytes.Equal(s.stored, data) && !s.again {
+		return "", nil
+	}
+	s.stored = nil
+	err = guardStorage(e, func() error { return s.at.storage.Write(context.Background(), s.at.key, s.seal(data)) })
+	if err == nil {
+		s.stored = append([]byte{}, data...)
+	}
+	return "write", err
 }
 
 // guardStorage calls fn apart; its panic or Goexit is an error.
@@ -233,16 +270,14 @@ func (x *persistence[T]) restore(ctx context.Context, e *element, encode func(ra
 		return v, ok
 	}
 	type answer struct {
-		v   T
-		ok  bool
-		op  string
+		found[T]
 		err error
 	}
 	got := make(chan answer, 1)
 	go func() {
 		var r answer
 		r.err = guardStorage(e, func() (err error) {
-			r.v, r.ok, r.op, err = x.read(ctx)
+			r.found, err = x.read(ctx)
 			return err
 		})
 		got <- r
@@ -261,9 +296,15 @@ func (x *persistence[T]) restore(ctx context.Context, e *element, encode func(ra
 		if r.op == "" {
 			r.op = "read"
 		}
+		e.c.tree.mu.Lock()
+		s.unread = r.op == "read"
+		e.c.tree.mu.Unlock()
 		e.storageFailed(r.op, x.key, r.err)
 		return v, false
 	}
+	e.c.tree.mu.Lock()
+	s.stored = r.data
+	e.c.tree.mu.Unlock()
 	if r.ok && !e.async {
 		e.c.tree.mu.Lock()
 		s.restored = r.v
@@ -287,9 +328,9 @@ func (x *persistence[T]) own(e *element, value func(raw any) (T, bool)) (s *savi
 		if s = t.saves[at]; s == nil || !s.busy || s.owner != nil && !s.owner.c.closed {
 			break
 		}
-		idle := s.idle
+		step := s.step
 		t.mu.Unlock()
-		<-idle
+		<-step
 		t.mu.Lock()
 	}
 	if s != nil && s.owner != nil && s.owner != e && !s.owner.c.closed {
@@ -302,11 +343,10 @@ func (x *persistence[T]) own(e *element, value func(raw any) (T, bool)) (s *savi
 		}
 		return nil, false
 	}
-	s = &saving{at: at, owner: e}
-	s.encode = func(raw any) (data []byte, op string, err error) {
+	s = &saving{at: at, owner: e, seal: x.seal, again: x.expiry > 0}
+	s.encode = func(raw any) ([]byte, error) {
 		v, _ := value(raw)
-		err = guardStorage(e, func() (err error) { data, err = x.codec.Encode(v); return err })
-		return x.seal(data), "encode", err
+		return x.codec.Encode(v)
 	}
 	if t.saves == nil {
 		t.saves = map[saveKey]*saving{}
@@ -328,26 +368,36 @@ func (e *element) unsave() {
 	}
 }
 
-// read returns what is stored, if it is to be restored.
-func (x *persistence[T]) read(ctx context.Context) (v T, ok bool, op string, err error) {
-	data, err := x.storage.Read(ctx, x.key)
+// found is what a storage had.
+type found[T any] struct {
+	v    T
+	ok   bool
+	data []byte // encoded, without the record around it
+	op   string // what failed
+}
+
+// read returns what is stored, if it is to be restored. What cannot be understood is set
+// aside under another key, for the next save replaces it.
+func (x *persistence[T]) read(ctx context.Context) (f found[T], err error) {
+	stored, err := x.storage.Read(ctx, x.key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return v, false, "", nil
+		return f, nil
 	}
 	if err != nil {
-		return v, false, "read", err
+		return found[T]{op: "read"}, err
 	}
-	rec, err := open(data, x.key)
-	if err != nil {
-		return v, false, "decode", err
+	rec, err := open(stored, x.key)
+	if err == nil && (rec.destroy != x.destroy || !rec.expires.IsZero() && !time.Now().Before(rec.expires)) {
+		return found[T]{op: "delete"}, x.storage.Delete(ctx, x.key)
 	}
-	if rec.destroy != x.destroy || !rec.expires.IsZero() && !time.Now().Before(rec.expires) {
-		return v, false, "delete", x.storage.Delete(ctx, x.key)
+	if err == nil {
+		if f.v, err = x.codec.Decode(rec.data); err == nil {
+			f.ok, f.data = true, rec.data
+			return f, nil
+		}
+		err = fmt.Errorf("weir: what is stored under %q cannot be decoded: %w", x.key, err)
 	}
-	if v, err = x.codec.Decode(rec.data); err != nil {
-		return v, false, "decode", fmt.Errorf("weir: what is stored under %q cannot be decoded: %w", x.key, err)
-	}
-	return v, true, "", nil
+	return found[T]{op: "decode"}, errors.Join(err, x.storage.Write(ctx, x.key+".damaged", stored))
 }
 
 // Persisted waits until the state that p has now is saved, and returns the error of that
@@ -367,13 +417,17 @@ func Persisted(ctx context.Context, s Scope, p AnyProvider) error {
 			all = append(all, e.rare.saving)
 		}
 	}
+	upTo := make([]uint64, len(all))
+	for i, x := range all {
+		upTo[i] = x.noted
+	}
 	var errs []error
-	for _, x := range all {
-		if x.busy {
-			idle := x.idle
+	for i, x := range all {
+		for x.saved < upTo[i] {
+			step := x.step
 			t.mu.Unlock()
 			select {
-			case <-idle:
+			case <-step:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}

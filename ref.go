@@ -326,6 +326,7 @@ func (r Ref) InvalidateSelf() {
 	c := r.e.c
 	var a after
 	c.tree.mu.Lock()
+	a.from(r.e)
 	if r.e.live(r.gen) {
 		c.endByHand([]*element{r.e}, byRefresh, r.e, false, &a)
 	}
@@ -424,6 +425,7 @@ func (r Ref) SetProgress(fraction float64) {
 	t := e.c.tree
 	var a after
 	t.mu.Lock()
+	a.from(e)
 	if e.live(r.gen) && e.Has(graph.InFlight) && e.future.mayProgress(e, fraction) {
 		t.graph.Change(&e.Node, false)
 		e.future.progress(e, fraction)

@@ -155,6 +155,79 @@ func TestG11ATurnOnBehalfOfABuildMayWaitForThatBuild(t *testing.T) {
 	}
 }
 
+func TestG11AnEmitOfAProducerRunsNoTurnThatItsBuildMustWaitFor(t *testing.T) {
+	// A listener of a stream invalidates and Resolves it; the next build waits for the function of the last (C5), and that for the emit whose
+	// turn calls the listener. Planted bug: only a call on the very goroutine of the build has its turn run elsewhere.
+	for who, run := range map[string]func(produce func()){
+		"the build itself": func(produce func()) { produce() },
+		"its producer":     func(produce func()) { <-async(t, produce) },
+	} {
+		t.Run(who, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				builds := 0
+				f := weir.NewStreamProvider(func(_ context.Context, _ weir.Ref, emit func(int) bool) error {
+					builds++
+					v := builds
+					run(func() { emit(v) })
+					return nil
+				})
+				got := 0
+				weir.Listen(c, f, func(_, v weir.AsyncValue[int]) {
+					if v.ValueOr(0) == 1 && !v.IsLoading() {
+						c.Invalidate(f)
+						got, _ = weir.Resolve(context.Background(), c, f)
+					}
+				})
+				pass(patience)
+				require.Equal(t, 2, got)
+			})
+		})
+	}
+}
+
+func TestS1AChildsTurnIsNotRunInsideABuildOfTheRoot(t *testing.T) {
+	// The build of p writes what q in a child watches, and q watches p. Planted bug: look for builds on the stack only if they are the child's
+	// own: q's build waits for p's, below it on the same stack.
+	for who, run := range map[string]func(c *weir.Container, n *weir.StateProvider[int], p *weir.Provider[int]){
+		"a turn": func(c *weir.Container, n *weir.StateProvider[int], p *weir.Provider[int]) {
+			weir.Listen(c, p, nil)
+			n.Set(c, 1)
+		},
+		"a reader": func(c *weir.Container, n *weir.StateProvider[int], p *weir.Provider[int]) {
+			weir.Read(c, p)
+			n.Set(c, 1)
+			weir.Read(c, p)
+		},
+	} {
+		t.Run(who, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				root := newContainer(t)
+				n, m := listenState(0), listenState(0)
+				p := weir.NewProvider(func(ref weir.Ref) int {
+					v := weir.Watch(ref, n)
+					if v == 1 {
+						m.Set(root, 1)
+					}
+					return v
+				})
+				tenant := weir.NewProvider(one, weir.Scoped())
+				q := weir.NewProvider(func(ref weir.Ref) int {
+					if weir.Watch(ref, m) == 0 {
+						return 0
+					}
+					return weir.Watch(ref, tenant) + weir.Watch(ref, p)
+				}, weir.Scoped(tenant))
+				child := newContainer(t, weir.WithParent(root), tenant.OverrideWithValue(10))
+				heard := 0
+				weir.Listen(child, q, func(_, v int) { heard = v })
+				within(t, who, func() { run(root, n, p) })
+				require.Equal(t, 11, heard)
+			})
+		})
+	}
+}
+
 // ---- Goexit beside a wait
 
 func TestE3AGoexitInATurnEndsNoBuildThatSetItOff(t *testing.T) {

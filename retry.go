@@ -83,8 +83,11 @@ func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration,
 	}
 	t := e.c.tree
 	t.mu.Lock()
-	attempt := e.more().attempts
+	attempt, over := e.more().attempts, e.gen.Load() != gen
 	t.mu.Unlock()
+	if over {
+		return 0, false
+	}
 	r, exited := apart(func() { delay, ok = policy(attempt, err) })
 	if r == nil && ok && delay < 0 {
 		r = usage(e.p, "the retry policy returned a delay of %v: it must not be negative", delay)

@@ -59,7 +59,7 @@ func (t *tree) turns(root *Container, a *after) {
 		if c == nil {
 			break
 		}
-		if t.flights > 0 && t.stackHas(flying) {
+		if t.flights > 0 && !a.landed && (a.flying || t.stackHas(flying)) {
 			c.makeReady()
 			t.elsewhere(root, a)
 			break
@@ -145,8 +145,8 @@ func (c *Container) mustWait() bool {
 		return true // what is being observed may be a build or turn that this one needs
 	}
 	for x := c.parent; x != nil; x = x.parent {
-		if x.turn.running && c.tree.stackHas(delivering, hooking) {
-			return true // the parent's turn comes to its end first
+		if (x.turn.running || x.reading > 0) && c.tree.stackHas(delivering, hooking, computing) {
+			return true // the parent's turn, or the build in it, comes to its end first
 		}
 	}
 	return false
@@ -178,6 +178,7 @@ func (c *Container) done(a *after) {
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
 // it does, afterwards.
 func (c *Container) yield(by *element, a *after) {
+	a.from(by)
 	if by != nil && by.Phase() == graph.Building {
 		c.tree.unlock(a)
 		return

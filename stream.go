@@ -64,7 +64,7 @@ func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
 	if e.gen.Load() != gen {
 		return false
 	}
-	var a after
+	a := after{flying: true}
 	p.publish(e, gen, func(prev AsyncValue[T]) (*AsyncValue[T], bool) {
 		next := Data(v)
 		same := prev.has && p.guarded(e, prev.value, v, &a)

@@ -28,7 +28,7 @@ const (
 )
 
 // turn is the state of a container's turn. It is guarded by the lock, but for calls,
-// next, sub and hook, which belong to the goroutine that runs the turn.
+// next, calling and hook, which belong to the goroutine that runs the turn.
 type turn struct {
 	running   bool
 	id        uint32      // of this turn
@@ -47,7 +47,7 @@ type turn struct {
 	hooks     []*hook     // being run
 	of        *element    // whose
 	gen       uint64      // the build that they are of
-	sub       *sub        // being called now
+	calling   bool        // calls[next-1] is being called now
 	hook      *hook       // being run now
 	suspect   *sub        // a listener that may be the cause of its own calls
 	wrote     bool        // it has written since it was suspected
@@ -280,7 +280,10 @@ func (c *Container) collect() {
 }
 
 // deliver calls listeners until all were called, or something has become stale: that comes
-// first, so that nobody hears of a half of it.
+// first, so that nobody hears of a half of it. It is a frame to be found on the stack: see
+// [delivering].
+//
+//go:noinline
 func (c *Container) deliver(a *after) {
 	t := &c.turn
 	c.tree.unlock(a)
@@ -295,12 +298,13 @@ func (c *Container) deliver(a *after) {
 			s.turn, s.calls = t.id, 0
 		}
 		s.calls++
-		if t.sub = s; s == t.suspect {
+		t.calling = true
+		if s == t.suspect {
 			callSuspect(s, t.fail)
 		} else {
-			callListener(s, t.fail)
+			s.self.deliver(t.fail)
 		}
-		t.sub = nil
+		t.calling = false
 		if s.calls >= suspectCalls && !s.inner {
 			c.suspect(s, a)
 		}
@@ -334,7 +338,10 @@ func (c *Container) suspect(s *sub, a *after) {
 	}
 }
 
-// runHooks runs the hooks of one element.
+// runHooks runs the hooks of one element. It is a frame to be found on the stack: see
+// [hooking].
+//
+//go:noinline
 func (c *Container) runHooks(a *after) {
 	t := &c.turn
 	c.tree.unlock(a)
@@ -346,7 +353,7 @@ func (c *Container) runHooks(a *after) {
 		}
 		t.made++
 		t.hook = h
-		callHook(h)
+		h.fn()
 		t.hook = nil
 	}
 	c.tree.mu.Lock()
@@ -357,11 +364,10 @@ func (c *Container) runHooks(a *after) {
 // returns goOn.
 func (c *Container) broken(r any, a *after) verdict {
 	t := &c.turn
-	s := t.sub
 	switch {
-	case s != nil || t.hook != nil:
+	case t.calling || t.hook != nil:
 		p := t.p()
-		t.sub, t.hook = nil, nil
+		t.calling, t.hook = false, nil
 		c.report(panicked(p, r), &t.own)
 	case r != nil: // not the user's: a bug of this package
 		panic(r)
@@ -376,8 +382,8 @@ func (c *Container) broken(r any, a *after) verdict {
 
 // p is the provider whose listener or hook is being called.
 func (t *turn) p() *base {
-	if t.sub != nil {
-		return t.sub.e.p
+	if t.calling {
+		return t.calls[t.next-1].e.p
 	}
 	return t.of.p
 }

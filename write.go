@@ -47,6 +47,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 		}
 		change := fail != nil || old == nil || x.from.Load().differs(old, v)
 		t.mu.Lock()
+		a.from(at.ref.e)
 		if e.dead || !e.Fresh() || e.fail != fail || x.val.Load() != old || c.closed {
 			c.settle(&a) // somebody was here meanwhile: look again
 			continue
@@ -75,6 +76,7 @@ func (p *provider[T]) put(e *element, v *T, a *after) {
 		e.fail = nil
 		e.Recover()
 	}
+	e.byHand()
 	e.host.(*cell[T]).publish(v)
 	e.Show()
 	t.endStale(a)
