@@ -160,27 +160,36 @@ func (tx *Tx) commit() {
 	var room [4]target
 	var a after
 	done := false
+	targets := room[:0]
+	letGo := func() {
+		for _, w := range targets {
+			w.e.release()
+		}
+		targets = targets[:0]
+	}
 	defer func() {
-		if !done { // the user's function panicked
+		if !done { // the user's function panicked, or the container is closed
 			t.mu.Lock()
+			letGo()
 			c.settle(&a)
 		}
 	}()
 	for !c.closing.Load() {
-		targets := room[:0]
 		any := false
 		for _, w := range tx.writes {
-			e, fail := w.c.current(w.p.identity(), place{c: w.c}, &a)
+			e, fail := w.c.current(w.p.identity(), place{c: w.c}, true, &a)
 			if e == nil {
 				return // closed
 			}
-			raw := e.host.raw()
-			change := fail != nil || w.p.isChange(e, w.next)
-			any = any || change
-			targets = append(targets, target{w, e, raw, fail, change})
+			targets = append(targets, target{staged: w, e: e, fail: fail})
+			x := &targets[len(targets)-1]
+			x.raw = e.host.raw()
+			x.change = fail != nil || w.p.isChange(e, w.next)
+			any = any || x.change
 		}
 		t.mu.Lock()
 		if any && !unmoved(targets) {
+			letGo()
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
 		}
@@ -211,6 +220,7 @@ func (tx *Tx) commit() {
 			w.e.Show()
 		}
 		t.endStale(&a)
+		letGo()
 		done = true
 		c.done(&a)
 		return

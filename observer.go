@@ -359,7 +359,8 @@ func (s *start) run() {
 }
 
 // LogObserver returns an observer that logs every event to l, [slog.Default] if that is
-// nil: failures as errors, all else at level debug. Values are not logged.
+// nil: failures of builds and storages as errors, those of mutations, which their callers
+// hear of, as warnings, all else at level debug. Values are not logged.
 func LogObserver(l *slog.Logger) *Observer {
 	logger := func() *slog.Logger {
 		if l != nil {
@@ -399,7 +400,7 @@ func LogObserver(l *slog.Logger) *Observer {
 		MutationStarted: func(ev MutationStartedEvent) { logger().Debug("weir: mutation started", "mutation", ev.Mutation) },
 		MutationEnded: func(ev MutationEndedEvent) {
 			if ev.Err != nil {
-				logger().Error("weir: mutation failed", "mutation", ev.Mutation, "duration", ev.Duration, "error", ev.Err)
+				logger().Warn("weir: mutation failed", "mutation", ev.Mutation, "duration", ev.Duration, "error", ev.Err)
 				return
 			}
 			logger().Debug("weir: mutation ended", "mutation", ev.Mutation, "duration", ev.Duration)

@@ -129,8 +129,9 @@ func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
 
 // current returns p's element, up to date, and how its build failed if it did, for a write.
-// The element is nil if the container is closed.
-func (c *Container) current(p *base, at place, a *after) (*element, *PanicError) {
+// The element is nil if the container is closed. With hold it is not disposed before its
+// release: what others have to be built for must not go between.
+func (c *Container) current(p *base, at place, hold bool, a *after) (*element, *PanicError) {
 	c.tree.mu.Lock()
 	by := at.ref.builder()
 	e, stop := c.freshElement(p, by, a)
@@ -139,6 +140,9 @@ func (c *Container) current(p *base, at place, a *after) (*element, *PanicError)
 		return nil, nil
 	}
 	fail := e.fail
+	if hold {
+		e.walkers++
+	}
 	// No turn yet: an element that nobody uses is to be written, not to be gone.
 	c.tree.unlock(a)
 	return e, fail
