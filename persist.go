@@ -204,10 +204,12 @@ func (s *saving) run(e *element) {
 			t.mu.Unlock()
 			return
 		}
+		known := s.stored
+		s.stored = nil
 		t.mu.Unlock()
-		op, err := s.write(e, raw)
+		data, op, err := s.write(e, raw, known)
 		t.mu.Lock()
-		s.err, s.saved = err, upTo
+		s.err, s.saved, s.stored = err, upTo, data
 		close(s.step)
 		s.step = make(chan struct{})
 		t.mu.Unlock()
@@ -217,21 +219,19 @@ func (s *saving) run(e *element) {
 	}
 }
 
-// write encodes and stores one state, unless that is what is stored.
-func (s *saving) write(e *element, raw any) (op string, err error) {
-	var data []byte
+// write encodes and stores one state, unless it is known to be stored. It returns what is
+// stored then, encoded, nil if that is not known.
+func (s *saving) write(e *element, raw any, known []byte) (data []byte, op string, err error) {
 	if err = guardStorage(e, func() (err error) { data, err = s.encode(raw); return err }); err != nil {
-		return "encode", err
+		return known, "encode", err
 	}
-	if s.stored != nil && bytes.Equal(s.stored, data) && !s.again {
-		return "", nil
+	if known != nil && bytes.Equal(known, data) && !s.again {
+		return known, "", nil
 	}
-	s.stored = nil
-	err = guardStorage(e, func() error { return s.at.storage.Write(context.Background(), s.at.key, s.seal(data)) })
-	if err == nil {
-		s.stored = append([]byte{}, data...)
+	if err = guardStorage(e, func() error { return s.at.storage.Write(context.Background(), s.at.key, s.seal(data)) }); err != nil {
+		return nil, "write", err
 	}
-	return "write", err
+	return data, "", nil
 }
 
 // guardStorage calls fn apart; its panic or Goexit is an error.
@@ -303,7 +303,9 @@ func (x *persistence[T]) restore(ctx context.Context, e *element, encode func(ra
 		return v, false
 	}
 	e.c.tree.mu.Lock()
-	s.stored = r.data
+	if s.noted == 0 { // else something newer is on its way
+		s.stored = r.data
+	}
 	e.c.tree.mu.Unlock()
 	if r.ok && !e.async {
 		e.c.tree.mu.Lock()
