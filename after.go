@@ -13,6 +13,7 @@ type after struct {
 	ends    []*ending
 	cancels []cancellation
 	starts  []start
+	held    []*element  // to be let go when the lock is
 	raise   *PanicError // to be raised again when all is done (rule E3)
 	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
 	landed  bool        // the call is that of a function that has returned
@@ -27,6 +28,14 @@ func (a *after) take(b *after) {
 	if b.raise != nil && a.raise == nil {
 		a.raise, b.raise = b.raise, nil
 	}
+}
+
+// letGo lets go of what was held for a watch. The lock is held.
+func (a *after) letGo() {
+	for _, e := range a.held {
+		e.hold(-1)
+	}
+	a.held = a.held[:0]
 }
 
 // from notes that the call was made through a ref of e. The lock is held.
@@ -59,6 +68,7 @@ type start struct {
 // unlock lets go of the lock and does what was collected. It may be called with nothing
 // collected, and a may be used again.
 func (t *tree) unlock(a *after) {
+	a.letGo()
 	if !a.any() {
 		t.mu.Unlock()
 		return

@@ -38,6 +38,7 @@ type drive struct {
 	over     func()    // what becomes of the rest after a Goexit
 	handed   bool      // over was called
 	held     bool      // aim is held against disposal, to be released if the walk is lost
+	hold     bool      // aim counts as active for by
 	began    time.Time // of the running build, if it is observed
 	verify   bool      // aim is a build in flight, to be ended if it is out of date
 }
@@ -74,8 +75,19 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 			return e, nil
 		}
 		e.walkers++ // it is in use: not to be disposed under the walk's feet
-		stop := c.tree.pursue(e, by, false, true, a)
+		// What is built for somebody who is active is active from the start, not only when
+		// it has been watched: else what it watches itself would go to standby in between.
+		hold := by != nil && by.On() && e.Phase() == graph.Absent
+		if hold {
+			e.hold(1)
+		}
+		stop := c.tree.pursue(e, by, false, true, hold, a)
 		e.release()
+		if hold && stop != nil {
+			e.hold(-1)
+		} else if hold {
+			a.held = append(a.held, e) // until the lock is let go: the caller watches it before
+		}
 		if stop != nil {
 			return nil, stop
 		}
@@ -85,14 +97,23 @@ func (c *Container) freshElement(p *base, by *element, a *after) (*element, erro
 	}
 }
 
+// hold adds d to the users of e on behalf of builds that are about to watch it.
+func (e *element) hold(d int32) {
+	if e.dead || e.c.closed {
+		return
+	}
+	e.holds += d
+	e.c.tree.graph.Use(&e.Node, d)
+}
+
 // pursue brings e up to date on behalf of by's build, nil if there is none; with verify e
 // is by, in flight, and only ended if it is out of date; with held the caller holds e against
-// disposal, which is released if the walk is lost. The error is why there is no
+// disposal, with hold it counts as active, both to be released if the walk is lost. The error is why there is no
 // getting on. The lock is held, and given away between.
-func (t *tree) pursue(e, by *element, verify, held bool, a *after) (stop error) {
+func (t *tree) pursue(e, by *element, verify, held, hold bool, a *after) (stop error) {
 	d := t.drive()
 	d.own.take(a)
-	d.by, d.verify, d.held = by, verify, held
+	d.by, d.verify, d.held, d.hold = by, verify, held, hold
 	if by != nil {
 		d.join(by)
 		d.walk.Eager = by.depth >= eager
@@ -118,7 +139,7 @@ func (t *tree) drive() *drive {
 }
 
 func (t *tree) park(d *drive) {
-	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held = nil, nil, nil, nil, nil, nil, false, false
+	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held, d.hold = nil, nil, nil, nil, nil, nil, false, false, false
 	d.own = after{}
 	if len(t.spare) < 64 {
 		d.walk.Reset()
@@ -312,6 +333,9 @@ func (d *drive) crashed(r any) {
 	}
 	if d.held {
 		d.aim.release()
+	}
+	if d.hold {
+		d.aim.hold(-1)
 	}
 	d.aim.Want()
 	if d.over != nil {

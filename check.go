@@ -47,6 +47,7 @@ func (c *Container) inconsistent() error {
 			fail(e, "weak listeners: %v, marked: %v", weak, e.Has(graph.Weak))
 		}
 		listeners += e.resolvers
+		active += int(e.holds)
 		for _, err := range e.Check(listeners, active) {
 			fail(e, "%v", err)
 		}

@@ -33,6 +33,7 @@ type element struct {
 	builds    uint32
 	resolvers int   // calls of Resolve that wait
 	walkers   int   // readers that are bringing it up to date
+	holds     int32 // builds that are about to watch it, and count as active users
 	depth     int32 // of nested first builds
 	cause     endCause
 	reason    BuildReason   // of the newest build

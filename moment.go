@@ -15,7 +15,7 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) (ok bool, stop error) 
 		if dep == nil {
 			return true, nil
 		}
-		return false, t.pursue(dep.Host.(*element), e, false, false, a)
+		return false, t.pursue(dep.Host.(*element), e, false, false, false, a)
 	case !e.Has(graph.InFlight):
 		if !src.Fresh() { // watched late, and outdated already: e is as stale as that
 			return true, nil
@@ -40,7 +40,7 @@ func (t *tree) verify(e *element, gen uint64, a *after) (ok bool, stop error) {
 		if !e.Has(graph.Stale) {
 			return true, nil
 		}
-		if stop = t.pursue(e, e, true, false, a); stop != nil {
+		if stop = t.pursue(e, e, true, false, false, a); stop != nil {
 			return false, stop
 		}
 	}

@@ -25,6 +25,7 @@ func (c *Container) queued() bool {
 // lets go of the lock. It never panics: call done where the caller is the user's.
 func (c *Container) settle(a *after) {
 	t := c.tree
+	a.letGo()
 	for a.any() {
 		t.unlock(a)
 		t.mu.Lock()

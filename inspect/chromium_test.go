@@ -1,0 +1,389 @@
+package inspect_test
+
+// This file drives a real browser: Chromium, over the pipe of its DevTools protocol, which
+// needs nothing but the standard library. Where there is none it is skipped, loudly.
+// WEIR_SHOTS=dir keeps pictures of what was seen.
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weir-go/weir"
+	"github.com/weir-go/weir/inspect"
+)
+
+// browser is one tab.
+type browser struct {
+	t       *testing.T
+	mu      sync.Mutex
+	in      *os.File
+	id      int
+	session string
+	waiting map[int]chan json.RawMessage
+	alerts  int      // dialogs that were opened: there must be none
+	errors  []string // of the page's script
+}
+
+func chromium(t *testing.T) *browser {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("no browser in short tests")
+	}
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("!!!! SKIPPED: there is no Chromium: the page was not seen in a real browser. apt-get install chromium")
+	}
+	in, toBrowser, err := os.Pipe()
+	require.NoError(t, err)
+	fromBrowser, out, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+		"--hide-scrollbars", "--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
+	cmd.ExtraFiles = []*os.File{in, out} // 3 and 4
+	require.NoError(t, cmd.Start())
+	in.Close()
+	out.Close()
+	b := &browser{t: t, in: toBrowser, waiting: map[int]chan json.RawMessage{}}
+	read := make(chan struct{})
+	go func() { defer close(read); b.read(fromBrowser) }()
+	t.Cleanup(func() {
+		b.call("Browser.close", nil)
+		exit := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		exit.Stop()
+		<-read
+		toBrowser.Close()
+		fromBrowser.Close()
+	})
+	var target struct{ TargetID string }
+	b.into(&target, b.call("Target.createTarget", map[string]any{"url": "about:blank"}))
+	var attached struct{ SessionID string }
+	b.into(&attached, b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}))
+	b.mu.Lock()
+	b.session = attached.SessionID
+	b.mu.Unlock()
+	b.call("Page.enable", nil)
+	b.call("Runtime.enable", nil)
+	b.call("Log.enable", nil)
+	return b
+}
+
+func (b *browser) into(to any, raw json.RawMessage) { require.NoError(b.t, json.Unmarshal(raw, to)) }
+
+func (b *browser) read(from *os.File) {
+	for r := bufio.NewReader(from); ; {
+		line, err := r.ReadBytes(0)
+		if err != nil {
+			return
+		}
+		var m struct {
+			ID     int
+			Method string
+			Result json.RawMessage
+			Error  *struct{ Message string }
+			Params json.RawMessage
+		}
+		if json.Unmarshal(line[:len(line)-1], &m) != nil {
+			continue
+		}
+		b.mu.Lock()
+		switch {
+		case m.Method == "Page.javascriptDialogOpening":
+			b.alerts++
+		case m.Method == "Runtime.exceptionThrown" || m.Method == "Log.entryAdded":
+			b.errors = append(b.errors, string(m.Params))
+		case m.ID != 0 && b.waiting[m.ID] != nil:
+			if m.Error != nil {
+				b.errors = append(b.errors, m.Error.Message)
+			}
+			b.waiting[m.ID] <- m.Result
+			delete(b.waiting, m.ID)
+		}
+		b.mu.Unlock()
+	}
+}
+
+func (b *browser) call(method string, params map[string]any) json.RawMessage {
+	b.mu.Lock()
+	b.id++
+	ch := make(chan json.RawMessage, 1)
+	b.waiting[b.id] = ch
+	m := map[string]any{"id": b.id, "method": method, "params": params}
+	if params == nil {
+		m["params"] = map[string]any{}
+	}
+	if b.session != "" && method != "Browser.close" {
+		m["sessionId"] = b.session
+	}
+	text, err := json.Marshal(m)
+	if err == nil {
+		_, err = b.in.Write(append(text, 0))
+	}
+	b.mu.Unlock()
+	if err != nil {
+		return nil
+	}
+	select {
+	case raw := <-ch:
+		return raw
+	case <-time.After(30 * time.Second):
+		b.t.Errorf("%s: no answer from the browser", method)
+		return nil
+	}
+}
+
+// eval returns what expr is, in the page.
+func (b *browser) eval(expr string) any {
+	b.t.Helper()
+	var r struct {
+		Result           struct{ Value any }
+		ExceptionDetails json.RawMessage
+	}
+	b.into(&r, b.call("Runtime.evaluate", map[string]any{"expression": expr, "returnByValue": true, "awaitPromise": true}))
+	require.Empty(b.t, string(r.ExceptionDetails), expr)
+	return r.Result.Value
+}
+
+// until waits until expr is true in the page.
+func (b *browser) until(expr string) {
+	b.t.Helper()
+	for end := time.Now().Add(15 * time.Second); b.eval(expr) != true; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.shot("failed")
+			require.FailNow(b.t, "not in time: "+expr, "%v\n%v", b.eval(`document.body ? document.body.innerText : location.href`), b.errors)
+		}
+	}
+}
+
+func (b *browser) screen(width, height int, scheme string) {
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]any{{"name": "prefers-color-scheme", "value": scheme}}})
+}
+
+func (b *browser) shot(name string) {
+	dir := os.Getenv("WEIR_SHOTS")
+	if dir == "" {
+		return
+	}
+	var r struct{ Data string }
+	b.into(&r, b.call("Page.captureScreenshot", map[string]any{"format": "png"}))
+	png, err := base64.StdEncoding.DecodeString(r.Data)
+	require.NoError(b.t, err)
+	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+}
+
+func (b *browser) open(url string) { b.call("Page.navigate", map[string]any{"url": url}) }
+
+func (b *browser) key(key, code string) {
+	text := ""
+	if len(key) == 1 {
+		text = key
+	} else if key == "Enter" {
+		text = "\r"
+	}
+	codes := map[string]int{"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowDown": 40}
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "key": key, "code": code, "text": text, "windowsVirtualKeyCode": codes[key]})
+	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": code, "windowsVirtualKeyCode": codes[key]})
+}
+
+const texts = `[...document.querySelectorAll('.node')].map(g => g.textContent).join('\n')`
+
+func TestPageInAChromium(t *testing.T) {
+	b := chromium(t)
+	insp := inspect.New(inspect.AllowActions(), inspect.Values(func(_ weir.AnyProvider, v any) string { return fmt.Sprint(v) }))
+	c := weir.NewContainer(weir.WithObserver(insp.Observer()), weir.WithPanicHandler(func(*weir.PanicError) {}))
+	t.Cleanup(func() { c.Shutdown(context.Background()) })
+	session := weir.NewStateProvider(func(weir.Ref) string { return "ann" }, weir.Name("session"))
+	price := weir.NewFamily(func(symbol string) *weir.StateProvider[int] {
+		return weir.NewStateProvider(func(weir.Ref) int { return len(symbol) })
+	}, weir.Name("price"), weir.DisposeDelay(time.Minute))
+	mean := weir.NewProvider(func(ref weir.Ref) int {
+		sum := 0
+		for _, s := range []string{"AAPL", "MSFT", "IBM", "AMZN", "GOOG"} {
+			sum += weir.Watch(ref, price.Of(s))
+		}
+		return sum / 5
+	}, weir.Name("mean"), weir.AutoDispose())
+	shown := weir.NewProvider(func(ref weir.Ref) string {
+		return fmt.Sprint(weir.Watch(ref, session), weir.Watch(ref, mean))
+	}, weir.Name("shown"), weir.DisposeDelay(time.Minute))
+	broken := weir.NewFutureProvider(func(context.Context, weir.Ref) (int, error) { return 0, errors.New("no route") }, weir.Name("broken"),
+		weir.Retry(func(int, error) (time.Duration, bool) { return 0, false }))
+	slow := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+		weir.Watch(ref, session)
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}, weir.Name("slow report"))
+	evil := weir.NewProvider(func(weir.Ref) int { return 1 }, weir.Name(hostile))
+	user := weir.NewStateProvider(func(weir.Ref) string { return hostile }, weir.Name("user"), weir.Scoped())
+	greeting := weir.NewProvider(func(ref weir.Ref) string { return weir.Watch(ref, user) }, weir.Name("greeting"), weir.Scoped(user))
+	child := weir.NewContainer(weir.WithParent(c), user.OverrideWithValue(hostile))
+	weir.Listen(c, broken, nil, weir.OnError(func(error) {}))
+	weir.Listen(c, slow, nil)
+	weir.Listen(c, evil, nil)
+	weir.Listen(child, greeting, nil)
+	sub := weir.Listen(c, shown, nil)
+
+	mux := http.NewServeMux()
+	mux.Handle("/debug/weir/", insp.Handler(c))
+	srv := httptest.NewUnstartedServer(mux)
+	addr := srv.Listener.Addr().String()
+	srv.Start()
+	t.Cleanup(func() {
+		srv.Listener.Close()
+		srv.CloseClientConnections()
+		srv.Close()
+		if t.Failed() {
+			t.Log(b.errors)
+		}
+	})
+
+	b.screen(1280, 800, "light")
+	b.open(srv.URL + "/debug/weir/")
+	b.until(`document.querySelectorAll('.node').length === 9 && document.getElementById('live').textContent === 'live'`)
+	b.until(`document.querySelectorAll('#events li').length > 10`)
+	all := b.eval(texts)
+	for _, part := range []string{"session", "price(…)", "5 members", "mean", "shown", "broken", "active, failed", "slow report", "building", "greeting"} {
+		require.Contains(t, all, part)
+	}
+	require.Equal(t, 2.0, b.eval(`document.querySelectorAll('.box').length`))
+	b.shot("light")
+
+	// It changes while the program runs.
+	session.Set(c, "bob")
+	b.until(`[...document.querySelectorAll('#events li')].some(li => li.textContent.includes('bob'))`)
+	sub.Close()
+	b.until(`(` + texts + `).includes('standby, 60.0s left') || (` + texts + `).includes('standby, 59.')`)
+	sub = weir.Listen(c, shown, nil)
+	b.until(`!(` + texts + `).includes('left')`)
+
+	// With the keyboard: search, and the picture.
+	b.key("/", "Slash")
+	b.until(`document.activeElement.id === 'q'`)
+	b.call("Input.insertText", map[string]any{"text": "shown"})
+	b.until(`document.querySelectorAll('.node').length === 1`)
+	b.eval(`document.querySelector('.node').focus()`)
+	b.key("Enter", "Enter")
+	b.until(`!document.getElementById('detail').hidden && document.getElementById('detail').textContent.includes('something that it watches has changed')`)
+	detail := b.eval(`document.getElementById('detail').textContent`)
+	require.Contains(t, detail, "session is the change nearest to it")
+	require.Contains(t, detail, "1 listener of its own")
+	require.Contains(t, detail, "value: bob")
+	b.shot("focus")
+	b.key("Escape", "Escape")
+	b.eval(`(() => { const q = document.getElementById('q'); q.value = ''; q.dispatchEvent(new Event('input')); })()`)
+	b.until(`document.getElementById('detail').hidden && document.querySelectorAll('.node').length === 9`)
+
+	// A family opens, a filter holds, and an action acts.
+	b.eval(`document.querySelector('.family').dispatchEvent(new MouseEvent('click', {bubbles: true}))`)
+	b.until(`document.querySelectorAll('.node').length === 13 && (` + texts + `).includes('price(MSFT)')`)
+	b.eval(`document.getElementById('state-building').click()`)
+	b.until(`document.querySelectorAll('.node').length === 1 && (` + texts + `).includes('slow report')`)
+	b.eval(`document.querySelector('.node').dispatchEvent(new MouseEvent('click', {bubbles: true}))`)
+	b.until(`[...document.querySelectorAll('#detail button')].some(x => x.textContent === 'Cancel the build')`)
+	b.eval(`[...document.querySelectorAll('#detail button')].find(x => x.textContent === 'Cancel the build').click()`)
+	b.until(`document.getElementById('state-building').textContent === 'building 0'`)
+	require.ErrorIs(t, weir.Read(c, slow).Err(), weir.ErrCanceled)
+	b.eval(`document.getElementById('state-building').click(); focusOn('')`)
+	b.until(`document.querySelectorAll('.node').length === 13`)
+
+	b.screen(1280, 800, "dark")
+	b.shot("dark")
+	b.eval(`document.getElementById('view').click()`)
+	b.until(`document.querySelectorAll('tbody tr').length === 13`)
+	b.shot("dark-list")
+	b.eval(`document.getElementById('view').click()`)
+	b.until(`document.querySelectorAll('.node').length === 13`)
+	for _, scheme := range []string{"light", "dark"} {
+		b.screen(390, 844, scheme)
+		b.eval(`scrollTo(0, 0)`)
+		b.shot("phone-" + scheme)
+		require.Equal(t, true, b.eval(`document.documentElement.scrollWidth <= innerWidth`), "the page is wider than the phone")
+	}
+	b.eval(`[...document.querySelectorAll('.node')].find(g => g.textContent.includes('mean')).dispatchEvent(new MouseEvent('click', {bubbles: true}))`)
+	b.until(`!document.getElementById('detail').hidden`)
+	b.shot("phone-focus")
+	b.eval(`focusOn('')`)
+	b.screen(1280, 800, "light")
+
+	// The names were text, and nothing else: no script ran, no element came of them.
+	require.Contains(t, b.eval(texts), "<img src=x")
+	require.Equal(t, 0.0, b.eval(`document.querySelectorAll('img, iframe, a').length`))
+	require.Equal(t, "Weir inspector", b.eval(`document.title`))
+	require.Equal(t, true, b.eval(`window.pwned === undefined`))
+	b.mu.Lock()
+	require.Zero(t, b.alerts)
+	require.Empty(t, b.errors)
+	b.mu.Unlock()
+
+	// It survives that the server goes and comes back.
+	srv.CloseClientConnections()
+	srv.Close()
+	b.until(`document.getElementById('live').textContent === 'reconnecting'`)
+	session.Set(c, "carla")
+	again := &http.Server{Addr: addr, Handler: mux}
+	gone := make(chan error, 1)
+	go func() { gone <- again.ListenAndServe() }()
+	b.until(`document.getElementById('live').textContent === 'live'`)
+	b.until(`[...document.querySelectorAll('#events li')].some(li => li.textContent.includes('carla'))`)
+	require.Equal(t, true, b.eval(`new Set(events.map(e => e.seq)).size === events.length`), "an event came twice")
+
+	// A server that shuts down does not wait for those who look.
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	require.NoError(t, again.Shutdown(ctx))
+	require.ErrorIs(t, <-gone, http.ErrServerClosed)
+	sub.Close()
+}
+
+func TestTenThousandInAChromium(t *testing.T) {
+	b := chromium(t)
+	c := weir.NewContainer()
+	t.Cleanup(func() { c.Shutdown(context.Background()) })
+	base := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("base"))
+	for i := range 10000 {
+		weir.Read(c, weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, base) }, weir.Name(fmt.Sprint("p", i))))
+	}
+	srv := httptest.NewServer(inspect.Handler(c))
+	t.Cleanup(func() {
+		srv.Listener.Close()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	b.screen(1280, 800, "light")
+	b.open(srv.URL)
+	b.until(`document.querySelectorAll('.node').length === 250`)
+	require.Contains(t, b.eval(`document.getElementById('said').textContent`), "9751 of 10001 nodes are not drawn")
+	require.Contains(t, b.eval(`document.getElementById('events').textContent`), "There is no timeline")
+	b.shot("many")
+	b.eval(`document.getElementById('fit').click()`)
+	b.shot("many-fit")
+	b.eval(`[...document.querySelectorAll('#said button')].find(x => x.textContent === 'Draw up to 1000').click()`)
+	b.until(`document.querySelectorAll('.node').length === 1000`)
+	b.eval(`go({q: 'p777'})`)
+	b.until(`document.querySelectorAll('.node').length === 11`)
+	require.NotContains(t, b.eval(`document.getElementById('said').textContent`), "not drawn")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(t, b.errors)
+}
