@@ -13,7 +13,7 @@ import (
 
 // hop is how many first builds may be nested on one goroutine's stack: a cold chain
 // recurses through user functions, and a stack has an end.
-const hop = 20000
+const hop = 2000
 
 // eager is how many builds may be nested before what was built before is brought up to
 // date from below, without nesting. Up to then a build asks for what it needs itself, and

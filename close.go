@@ -92,7 +92,7 @@ func (c *Container) cancelContext() {
 }
 
 func (c *Container) tellClosed(a *after) {
-	if c.observers == nil {
+	if c.wanted&evClosed == 0 {
 		return
 	}
 	ev := ContainerClosedEvent{c, time.Now()}

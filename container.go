@@ -15,18 +15,19 @@ import (
 // tree is what the containers of one family share: the lock and the graph. Nothing else
 // is locked while the lock is held, and no user code runs under it (rule G2).
 type tree struct {
-	mu      sync.Mutex
-	graph   graph.Graph
-	frames  [frames]uintptr     // where the functions begin that the stack is searched for
-	gen     uint64              // of the newest build
-	writes  uint64              // from outside: Set, Batch, Invalidate, Cancel
-	spare   []*drive            // not in use
-	runs    int                 // of OnDispose hooks, under way
-	hooked  []*hookWait         // those that wait for a build
-	saves   map[saveKey]*saving // of persisted states
-	ready   []*Container        // children that may have work for a turn
-	flights int                 // asynchronous build functions that are running
-	flown   []*flown            // those that wait for a turn
+	mu        sync.Mutex
+	graph     graph.Graph
+	frames    [frames]uintptr     // where the functions begin that the stack is searched for
+	gen       uint64              // of the newest build
+	writes    uint64              // from outside: Set, Batch, Invalidate, Cancel
+	spare     []*drive            // not in use
+	runs      int                 // of OnDispose hooks, under way
+	hooked    []*hookWait         // those that wait for a build
+	saves     map[saveKey]*saving // of persisted states
+	observing atomic.Int32        // observers that are being called
+	ready     []*Container        // children that may have work for a turn
+	flights   int                 // asynchronous build functions that are running
+	flown     []*flown            // those that wait for a turn
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks
@@ -70,6 +71,7 @@ type Container struct {
 	retry        RetryPolicy
 	observers    []*Observer // the container's own, then its parent's
 	profiling    bool
+	wanted       events          // what the observers want to hear of
 	given        context.Context // WithContext
 	unhook       func() bool
 	depth        int
@@ -133,6 +135,12 @@ func NewContainer(opts ...ContainerOption) *Container {
 		}
 		o.applyTo(c)
 	}
+	if c.parent != nil {
+		c.observers = append(c.observers, c.parent.observers...)
+	}
+	for _, o := range c.observers {
+		c.wanted |= o.wanted()
+	}
 	if c.parent == nil {
 		c.plant()
 	} else {
@@ -180,7 +188,6 @@ func (c *Container) join() {
 	if c.retry == nil {
 		c.retry = p.retry
 	}
-	c.observers = append(c.observers, p.observers...)
 	c.profiling = c.profiling || p.profiling
 	c.tree.mu.Lock()
 	if p.closed {

@@ -230,25 +230,25 @@ func (e *element) told(a *after) (hooks []*hook) {
 			case standby && !l.cancelled:
 				l.cancelled, l.late = true, nil
 				hooks = l.pick(hooks, onCancel)
-				hooks = e.tell(hooks, tellCancelled)
+				hooks = e.tell(hooks, evCancelled, tellCancelled)
 			case standby:
 				hooks, l.late = append(hooks, l.late...), nil
 			case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
 				hooks = l.pick(append(hooks, l.late...), onResume)
-				hooks = e.tell(hooks, tellResumed)
+				hooks = e.tell(hooks, evResumed, tellResumed)
 				l.cancelled, l.late = false, nil
 			}
 		}
 		for _, j := range joins {
-			kind, tell := onAdd, tellAdded
+			kind, ev, tell := onAdd, evJoined, tellAdded
 			if !j.came {
-				kind, tell = onRemove, tellRemoved
+				kind, ev, tell = onRemove, evLeft, tellRemoved
 			}
 			if j.hooks {
 				hooks = l.pick(hooks, kind)
 			}
 			if j.observers {
-				hooks = e.tell(hooks, tell)
+				hooks = e.tell(hooks, ev, tell)
 			}
 		}
 	}
@@ -257,8 +257,8 @@ func (e *element) told(a *after) (hooks []*hook) {
 }
 
 // tell appends what tells observers, if there are any.
-func (e *element) tell(hooks []*hook, tell func(o *Observer, ev Event)) []*hook {
-	if !e.observed() {
+func (e *element) tell(hooks []*hook, ev events, tell func(o *Observer, ev Event)) []*hook {
+	if !e.wants(ev) {
 		return hooks
 	}
 	return append(hooks, e.telling(tell))

@@ -173,11 +173,13 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 	h := &runScope{c: from}
 	began := time.Now()
 	var a after
-	from.observe(b, &a, func(o *Observer) {
-		if o.MutationStarted != nil {
-			o.MutationStarted(MutationStartedEvent{b.Name(), from, began})
-		}
-	})
+	if from.wanted&evMutation != 0 {
+		from.observe(b, &a, func(o *Observer) {
+			if o.MutationStarted != nil {
+				o.MutationStarted(MutationStartedEvent{b.Name(), from, began})
+			}
+		})
+	}
 	returned := false
 	defer func() {
 		if !returned {
@@ -195,11 +197,13 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 		if err != nil {
 			next = MutationState[T]{status: MutationFailed, err: err, run: run}
 		}
-		from.observe(b, &a, func(o *Observer) {
-			if o.MutationEnded != nil {
-				o.MutationEnded(MutationEndedEvent{b.Name(), from, time.Now(), time.Since(began), err})
-			}
-		})
+		if from.wanted&evMutation != 0 {
+			from.observe(b, &a, func(o *Observer) {
+				if o.MutationEnded != nil {
+					o.MutationEnded(MutationEndedEvent{b.Name(), from, time.Now(), time.Since(began), err})
+				}
+			})
+		}
 		m.finish(e, next, &a)
 		a.rethrow()
 	}()

@@ -151,12 +151,54 @@ func (e *element) event(gen uint64) Event {
 	return Event{e.p.impl.(AnyProvider), e.p.Name(), e.p.declared(), e.c, gen, time.Now()}
 }
 
+// events is a set of the events that somebody wants to hear of: the others cost nothing.
+type events uint16
+
+const (
+	evAdded events = 1 << iota
+	evStarted
+	evEnded
+	evUpdated
+	evFailed
+	evCancelled
+	evResumed
+	evDisposed
+	evJoined
+	evLeft
+	evClosed
+	evMutation
+	evStorage
+
+	evElement = evClosed - 1 // those of an element
+)
+
+// wanted is the events that o wants to hear of.
+func (o *Observer) wanted() (set events) {
+	for ev, want := range map[events]bool{
+		evAdded: o.ProviderAdded != nil, evStarted: o.BuildStarted != nil, evEnded: o.BuildEnded != nil,
+		evUpdated: o.Updated != nil, evFailed: o.Failed != nil, evCancelled: o.Cancelled != nil,
+		evResumed: o.Resumed != nil, evDisposed: o.Disposed != nil, evJoined: o.ListenerAdded != nil,
+		evLeft: o.ListenerRemoved != nil, evClosed: o.ContainerClosed != nil,
+		evMutation: o.MutationStarted != nil || o.MutationEnded != nil, evStorage: o.StorageFailed != nil,
+	} {
+		if want {
+			set |= ev
+		}
+	}
+	return set
+}
+
 // observed reports whether anybody wants to hear of e.
-func (e *element) observed() bool { return e.c.observers != nil && e.p.kind != mutationKind }
+func (e *element) observed() bool { return e.c.wanted&evElement != 0 && e.p.kind != mutationKind }
+
+// wants reports whether anybody wants to hear that of e.
+func (e *element) wants(ev events) bool { return e.c.wanted&ev != 0 && e.p.kind != mutationKind }
 
 // observe calls tell for each observer of c, on a goroutine of their own, and waits for it:
 // one that ends its goroutine must not take a build or a turn along. The lock is not held.
 func (c *Container) observe(p *base, a *after, tell func(o *Observer)) {
+	c.tree.observing.Add(1)
+	defer c.tree.observing.Add(-1)
 	for i := 0; i < len(c.observers); {
 		r, exited := observing(func() {
 			for i < len(c.observers) {
@@ -201,6 +243,9 @@ func apart(fn func()) (r any, exited bool) {
 }
 
 func (e *element) started(gen uint64, why BuildReason, a *after) {
+	if !e.wants(evStarted) {
+		return
+	}
 	ev := BuildStartedEvent{e.event(gen), why}
 	e.c.observe(e.p, a, func(o *Observer) {
 		if o.BuildStarted != nil {
@@ -211,6 +256,9 @@ func (e *element) started(gen uint64, why BuildReason, a *after) {
 
 // finished tells of a build function that has returned.
 func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err error, a *after) {
+	if !e.wants(evEnded) {
+		return
+	}
 	ev := BuildEndedEvent{Event: e.event(gen), Reason: why, Duration: took, Err: err}
 	e.c.tree.mu.Lock()
 	if e.gen.Load() != gen {
@@ -226,6 +274,9 @@ func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err 
 
 // disposed tells of a build that is over.
 func (x *ending) disposed(a *after) {
+	if !x.e.wants(evDisposed) {
+		return
+	}
 	ev := DisposedEvent{x.e.event(x.gen), x.why}
 	x.e.c.observe(x.e.p, a, func(o *Observer) {
 		if o.Disposed != nil {
@@ -290,6 +341,9 @@ func (e *element) outlook() *sub {
 
 func (x *outlook) deliver(fail *PanicError) {
 	e := x.e
+	if !e.wants(evAdded | evUpdated | evFailed) {
+		return
+	}
 	own := &e.c.turn.own
 	ev := e.event(e.gen.Load())
 	if fail != nil {
@@ -305,15 +359,18 @@ func (x *outlook) deliver(fail *PanicError) {
 	}
 	prev := x.last
 	x.last, x.raw, x.failed = e.host.value(raw), raw, nil
-	if !x.added {
-		x.added = true
+	switch {
+	case !x.added:
+		if x.added = true; !e.wants(evAdded) {
+			break
+		}
 		add := ProviderAddedEvent{ev, x.last}
 		e.c.observe(e.p, own, func(o *Observer) {
 			if o.ProviderAdded != nil {
 				o.ProviderAdded(add)
 			}
 		})
-	} else {
+	case e.wants(evUpdated):
 		up := UpdatedEvent{ev, prev, x.last}
 		e.c.observe(e.p, own, func(o *Observer) {
 			if o.Updated != nil {
@@ -330,6 +387,9 @@ func (x *outlook) deliver(fail *PanicError) {
 }
 
 func (c *Container) tellFailed(p *base, a *after, ev FailedEvent) {
+	if c.wanted&evFailed == 0 {
+		return
+	}
 	c.observe(p, a, func(o *Observer) {
 		if o.Failed != nil {
 			o.Failed(ev)

@@ -244,6 +244,9 @@ func guardStorage(e *element, fn func() error) (err error) {
 
 // storageFailed tells observers.
 func (e *element) storageFailed(op, key string, err error) {
+	if e.c.wanted&evStorage == 0 {
+		return
+	}
 	var a after
 	e.c.tree.mu.Lock()
 	gen := e.newest

@@ -142,7 +142,7 @@ func (c *Container) mustWait() bool {
 		// settles afterwards.
 		return true
 	}
-	if c.observers != nil && c.tree.stackHas(watching) {
+	if c.tree.observing.Load() > 0 && c.tree.stackHas(watching) {
 		return true // what is being observed may be a build or turn that this one needs
 	}
 	for x := c.parent; x != nil; x = x.parent {

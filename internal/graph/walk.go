@@ -52,14 +52,15 @@ func (w *Walk) Again(n *Node) {
 	w.push(n)
 }
 
-// Reset lets go of all nodes, and of the memory of a walk that went deep.
+// Reset lets go of all nodes, and of memory that this walk made little use of.
 func (w *Walk) Reset() {
 	w.Eager = false
-	if w.stack = w.stack[:w.high]; w.high > 64 {
-		w.stack = nil
-	}
+	w.stack = w.stack[:w.high]
 	clear(w.stack)
-	w.stack, w.high = w.stack[:0], 0
+	if w.stack = w.stack[:0]; cap(w.stack) > 64 && w.high*8 < cap(w.stack) {
+		w.stack = nil // the walk that needed so much is long over
+	}
+	w.high = 0
 }
 
 func (w *Walk) push(n *Node) {
