@@ -31,9 +31,20 @@ func (r *modelRun) rest() {
 			r.fresh = append(r.fresh, b)
 		}
 	}
+	alone := !slices.ContainsFunc(r.fresh, func(b *modelBuild) bool { return b.node.isAsync() })
+	r.check(len(l.late) == 0 || !alone, "%s", strings.Join(l.late, "; "))
 	snap := map[string]weir.ElementInfo{}
 	for _, e := range l.c.Snapshot().Elements {
 		snap[e.Name] = e
+	}
+	if l.child != nil {
+		for _, e := range l.child.Snapshot().Elements {
+			snap[e.Name+"'"] = e
+		}
+	}
+	for name := range snap {
+		known := slices.ContainsFunc(r.nodes, func(s *modelNode) bool { return s.name == name })
+		r.check(known, "S1: %s is in a container where it does not belong", name)
 	}
 	for n := len(r.nodes) - 1; n >= 0; n-- { // dependents are higher: they are known when what they watch is judged
 		r.count(n, snap)
@@ -51,6 +62,7 @@ func (r *modelRun) rest() {
 	for n := range r.nodes {
 		r.builds(n, had[n], was[n], edges)
 		r.hooks(n, had[n], was[n], listeners[n], edges)
+		r.special(n, had[n], was[n], listeners[n])
 	}
 	r.endings(edges)
 	for _, s := range r.subs {
@@ -62,7 +74,7 @@ func (r *modelRun) rest() {
 	builds := len(l.builds)
 	for n, s := range r.nodes {
 		if r.active[n] {
-			v, last := l.units[n].read(l.c), r.published(n)
+			v, last := l.units[n].read(l.at(s)), r.published(n)
 			r.check(modelAlike(v, last) && modelBare(v) == r.eval(n), "P4: Read(%s) = %v, published %v, recomputed %v", s.name, v, last, r.eval(n))
 			r.check(v.err == "" || !v.has || r.delivered(n, v.n), "A1: %v beside the error of %s never was its value", v.n, s.name)
 		}
@@ -70,7 +82,8 @@ func (r *modelRun) rest() {
 	synctest.Wait()
 	r.check(len(l.builds) == builds && len(l.faults) == 0, "P2: a Read of what is fresh builds: %v", l.faults)
 	l.mu.Lock() // a timer's goroutine notes events too
-	l.op, l.events, r.op = l.op+1, nil, modelOp{}
+	l.late = nil
+	l.op, l.events, l.selfs, r.op = l.op+1, nil, nil, modelOp{}
 	l.mu.Unlock()
 	for _, s := range r.subs {
 		s.calls = nil
@@ -132,14 +145,18 @@ func (r *modelRun) existence(n int, had, was bool) {
 	over := r.events("dispose", func(b *modelBuild) bool { return b.node == s }) > 0
 	switch {
 	case was, r.active[n], !had, slices.Contains(r.op.touch, n):
-		r.lo[n], r.hi[n] = now, now
-	case over, r.below(r.op.reads, n), slices.ContainsFunc(r.fresh, func(b *modelBuild) bool { return r.reach[b.node.id][n] }):
+		if r.lo[n], r.hi[n] = now, now; len(r.fresh) > 0 && was && !r.active[n] {
+			r.lo[n] = r.op.began // at some moment of the time that has passed
+		}
+	case r.below(slices.Collect(maps.Keys(r.op.emits)), n), over, r.below(r.op.reads, n), slices.ContainsFunc(r.fresh, func(b *modelBuild) bool { return r.reach[b.node.id][n] }):
 		r.hi[n] = now
 	}
 	linked := slices.ContainsFunc(r.links, func(k modelLink) bool { return k.b.node == s && k.b.over == 0 })
 	killed := r.op.kills[n] || r.op.unused
-	got := r.lib.c.Exists(r.lib.units[n].id())
-	r.exists[n] = got
+	got := !r.gone(n) && r.scope(n, 0).Exists(r.lib.units[n].id())
+	if r.exists[n] = got; r.gone(n) {
+		return
+	}
 	if got {
 		r.check(had || born, "L10: %s is there and nobody built it", s.name)
 		unused := s.auto && r.listeners[n] == 0 && !linked
@@ -166,9 +183,14 @@ func (r *modelRun) watches(n int, snap map[string]weir.ElementInfo) {
 		want[s.to] = true
 	}
 	for _, name := range e.Dependencies {
-		got[slices.IndexFunc(r.nodes, func(s *modelNode) bool { return s.name == name })] = true
+		to := slices.IndexFunc(r.nodes, func(s *modelNode) bool { return s.name == name })
+		if s := r.nodes[to]; s.twin != nil && r.nodes[n].of != nil {
+			to = s.twin.id
+		}
+		got[to] = true
 	}
-	r.check(b.cut() || fmt.Sprint(want) == fmt.Sprint(got), "P8: %s depends on %v, its latest build watched %v", e.Name, got, want)
+	late := b.node.isAsync() && b.over != 0 && b.ended == b.op // it was over before what it returned had got through
+	r.check(b.cut() || late || fmt.Sprint(want) == fmt.Sprint(got), "P8: %s depends on %v, its latest build watched %v", e.Name, got, want)
 	r.edges[n] = slices.Sorted(maps.Keys(got))
 }
 
@@ -179,7 +201,8 @@ func (r *modelRun) builds(n int, had, was bool, edges [][]int) {
 		if b.op != r.lib.op {
 			continue
 		}
-		demanded := was || r.active[n] || r.below(r.op.reads, n) || slices.ContainsFunc(r.fresh, func(d *modelBuild) bool {
+		// An emit looks first whether what its build watched is as it was (P3).
+		demanded := was || r.active[n] || r.below(r.op.reads, n) || r.below(slices.Collect(maps.Keys(r.op.emits)), n) || slices.ContainsFunc(r.fresh, func(d *modelBuild) bool {
 			// What the build before watched counts as long as this one runs (P8).
 			return slices.Contains(edges[d.node.id], n) || slices.ContainsFunc(d.seen, func(s modelSeen) bool { return s.to == n })
 		})
@@ -201,7 +224,7 @@ func (r *modelRun) builds(n int, had, was bool, edges [][]int) {
 	for _, d := range b.seen {
 		// Of what is not active only the direct dependents of a state that was set need be over (D4); what may have changed is
 		// compared before somebody reads (P2, P4).
-		if set := r.written[d.to].b == r.latest(d.to) && r.written[d.to].set && d.how != modelHalved; set || r.active[n] {
+		if set := r.nodes[d.to].isState() && r.written[d.to].b == r.latest(d.to) && r.written[d.to].set && d.how != modelHalved; set || r.active[n] {
 			now := d.through(r.published(d.to))
 			r.check(modelAlike(now, d.val), "D4, P2: %s watched %v of %s, which is %v now: its build must be over", s.name, d.val, r.nodes[d.to].name, now)
 		}
@@ -227,7 +250,9 @@ func (r *modelRun) hooks(n int, had, was bool, before int, edges [][]int) {
 	}
 	r.check(adds-removes == grown, "L3: %s: %d added, %d removed, %d more listeners", s.name, adds, removes, grown)
 	crossed := s.auto && was != r.active[n]
-	r.check(len(r.fresh) > 0 || heard == 0 && !crossed || heard == 1 && crossed, "L2: %s: %d hooks, active %v -> %v", s.name, heard, was, r.active[n])
+	// A rebuild can be disposed before its function has begun, with nothing to see of it but what its watches did meanwhile (P8).
+	unseen := slices.ContainsFunc(r.op.reads, func(m int) bool { return r.op.kills[m] && m != n && r.reach[m][n] && r.live(m) == nil })
+	r.check(len(r.fresh) > 0 || unseen || heard == 0 && !crossed || heard == 1 && crossed, "L2: %s: %d hooks, active %v -> %v", s.name, heard, was, r.active[n])
 	came := r.op.again
 	if r.op.joined[n] {
 		came++
@@ -252,24 +277,29 @@ func (r *modelRun) endings(edges [][]int) {
 	for i, e := range r.lib.events {
 		n, cause := e.b.node.id, e.b.cause
 		for _, f := range r.lib.events[:i] {
-			gone := e.what == "dispose" && f.what == "dispose" && errors.Is(cause, weir.ErrDisposed) && errors.Is(f.b.cause, weir.ErrDisposed)
-			if len(r.fresh) == 0 && (gone || e.what == "cancel" && f.what == "cancel") {
+			apart := (e.b.node.of == nil) != (f.b.node.of == nil) // turns of two containers are in no order
+			both := func(end error) bool { return errors.Is(cause, end) && errors.Is(f.b.cause, end) }
+			gone := e.what == "dispose" && f.what == "dispose" && (both(weir.ErrDisposed) && !apart || both(weir.ErrContainerClosed))
+			if len(r.fresh) == 0 && (gone || e.what == "cancel" && f.what == "cancel" && !apart && !r.op.closed) {
 				r.check(!slices.Contains(edges[n], f.b.node.id), "L1, L4: %s of %s before its dependent %s", e.what, f.b.node.name, e.b.node.name)
 			}
 			early := e.b == f.b && (e.what == "cancel" && f.what == "remove" || e.what == "resume" && f.what == "add")
 			r.check(len(r.fresh) > 0 || !early, "L3: %s: %s before %s", e.b.node.name, f.what, e.what)
 		}
+		r.check(e.what != "manual" || r.op.kills[n], "D2: %s is told that it is invalidated by hand", e.b.node.name)
 		if e.what != "dispose" {
 			continue
 		}
 		r.check(!e.b.ref.Mounted(), "L5: build %d of %s is over and mounted", e.b.id, e.b.node.name)
 		switch {
 		case errors.Is(cause, weir.ErrInvalidated):
-			r.check(r.op.kills[n], "C3: %s is over: %v, and nobody invalidated it", e.b.node.name, cause)
+			r.check(r.op.kills[n] || r.retried(e.b) || r.op.overs && e.b.node.of == r.nodes[0], "C3, A6: %s is over: %v, and nobody invalidated it", e.b.node.name, cause)
 		case errors.Is(cause, weir.ErrDependencyChanged):
 			r.check(r.moved(e.b), "P2: %s is over: %v, and nothing it watched has changed", e.b.node.name, cause)
 		case errors.Is(cause, weir.ErrDisposed):
 			r.check(e.b.node.auto && (!r.exists[n] || r.latest(n) != e.b), "C3: %s is over: %v, and still there", e.b.node.name, cause)
+		case errors.Is(cause, weir.ErrContainerClosed):
+			r.check(r.gone(n) && r.op.closed, "C3: %s is over: %v", e.b.node.name, cause)
 		default:
 			r.failf("C3: %s is over: %v", e.b.node.name, cause)
 		}

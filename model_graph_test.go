@@ -1,19 +1,17 @@
 package weir_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/weir-go/weir"
 )
 
-// This file holds the library's side of the model test: a random graph of every kind of provider, with a recorder around each
-// build, hook and listener. It asserts only what can be seen on the spot; model_test.go compares the rest.
+// This file holds the graph of the model test: random providers of every kind, and what each computes from what it depends on.
 
 type modelKind int
 
@@ -24,6 +22,10 @@ const (
 	modelFuture
 	modelMember      // of a family of *Provider
 	modelAsyncMember // of a family of *FutureProvider
+	modelNote
+	modelStream
+	modelAsyncNote
+	modelKinds
 )
 
 type modelHow int
@@ -60,11 +62,36 @@ type modelNode struct {
 	delay   time.Duration
 	base    int
 	name    string
-	synced  bool // nothing below is built asynchronously: one change set, one value
+	synced  bool // nothing below is built asynchronously or by time: one change set, one value
+	retries int  // how often a failure is tried again
+	luck    int  // and the try that succeeds
+	wait    time.Duration
+	eager   bool // an async notifier that shows something while it builds
+
+	// What is scoped lives in the child container too, while there is one, with the twins of what it depends on: these are nodes
+	// like others, after all that are in the root.
+	scoped bool
+	twin   *modelNode // of an original
+	of     *modelNode // of a twin
 }
 
-func (s *modelNode) isAsync() bool  { return s.kind == modelFuture || s.kind == modelAsyncMember }
+// label is the name that the library knows.
+func (s *modelNode) label() string { return strings.TrimSuffix(s.name, "'") }
+
+func (s *modelNode) isAsync() bool {
+	return s.kind == modelFuture || s.kind == modelAsyncMember || s.kind == modelStream || s.kind == modelAsyncNote
+}
 func (s *modelNode) hasAsync() bool { return s.isAsync() || s.kind == modelTry }
+
+// isState says that it can be written through a scope.
+func (s *modelNode) isState() bool { return s.kind == modelState || s.kind == modelNote }
+
+// pause is how long the retry after a number of others has to wait (A6).
+func (s *modelNode) pause(attempt int) time.Duration {
+	return min(s.wait<<attempt, modelBackoff*s.wait)
+}
+
+const modelBackoff = 3 // times the first pause is the longest
 
 // modelVal is a value of any kind with its type rubbed off. Values are 1 to 6: few enough to repeat often, and never zero.
 type modelVal struct {
@@ -82,6 +109,8 @@ func modelAsync(v weir.AsyncValue[int]) (m modelVal) {
 		m.err = v.Err().Error()
 	}
 	switch {
+	case v.IsRetrying():
+		m.load = "retrying"
 	case v.IsRefreshing():
 		m.load = "refreshing"
 	case v.IsReloading():
@@ -93,7 +122,7 @@ func modelAsync(v weir.AsyncValue[int]) (m modelVal) {
 }
 
 // compute is what a provider does with its dependencies. The library's builds and the model's recomputing share it.
-func (s *modelNode) compute(get func(d modelDep) modelVal) (int, error) {
+func (s *modelNode) compute(try int, get func(d modelDep) modelVal) (int, error) {
 	total, choice := s.base, 0
 	for i, d := range s.deps {
 		if s.dynamic && i > 0 && i != choice {
@@ -113,7 +142,7 @@ func (s *modelNode) compute(get func(d modelDep) modelVal) (int, error) {
 		}
 		total += v.n
 	}
-	if v := 1 + total%6; v != s.fails {
+	if v := 1 + total%6; v != s.fails || try > 0 && try >= s.luck {
 		return v, nil
 	}
 	return 0, errors.New("unlucky")
@@ -126,13 +155,14 @@ func modelGraph(seed uint64) []*modelNode {
 	if seed%2 == 0 {
 		lives = lives[1:] // nothing regular: at the end nothing must be left
 	}
+	scoped := seed/2%2 == 0
 	member := lives[rng.IntN(len(lives))]
 	nodes := make([]*modelNode, 4+rng.IntN(7))
 	for i := range nodes {
-		s := &modelNode{id: i, base: rng.IntN(6), name: fmt.Sprintf("n%d", i), synced: true}
+		s := &modelNode{id: i, base: rng.IntN(6), name: fmt.Sprintf("n%d", i), synced: true, scoped: scoped && i == 0}
 		nodes[i] = s
 		if i >= 2 {
-			s.kind = modelKind(rng.IntN(int(modelAsyncMember) + 1))
+			s.kind = modelKind(rng.IntN(int(modelKinds)))
 		}
 		life := lives[rng.IntN(len(lives))]
 		switch s.kind {
@@ -141,366 +171,57 @@ func modelGraph(seed uint64) []*modelNode {
 		case modelAsyncMember:
 			life, s.name = member, fmt.Sprintf("afam(%d)", i)
 		}
+		if life == 0 && (s.kind == modelNote || s.kind == modelAsyncNote) {
+			life = 10 * time.Millisecond // else nobody could get hold of it and write
+		}
 		s.auto, s.delay = life >= 0, max(life, 0)
 		want := min(rng.IntN(4), i)
-		if s.kind != modelState && i > 0 {
+		if !s.isState() && i > 0 {
 			want = max(want, 1)
 		}
 		for _, to := range rng.Perm(i)[:want] {
+			if member := s.kind == modelMember || s.kind == modelAsyncMember; nodes[to].scoped && (member || i == 1) {
+				if to = 1; i == 1 || slices.ContainsFunc(s.deps, func(d modelDep) bool { return d.to == to }) {
+					continue // a family cannot be told of what is made after it
+				}
+			} else if slices.ContainsFunc(s.deps, func(d modelDep) bool { return d.to == to }) {
+				continue
+			}
 			d := modelDep{to: to, how: modelHow(rng.IntN(3))}
-			if d.how == modelAwaiting && !(s.isAsync() && nodes[to].hasAsync()) {
+			if d.how == modelAwaiting && !(s.isAsync() && nodes[to].hasAsync() && nodes[to].retries == 0) {
 				d.how = modelPlainly
 			}
-			if s.kind == modelState {
+			if s.isState() {
 				// A write survives until a dependency of initial delivers a different value (P11). Whether one that changed
 				// and changed back did so is only fixed for states that were set (D4).
 				if d.how = modelPlainly; nodes[to].kind != modelState || len(nodes[to].deps) > 0 {
 					continue
 				}
 			}
-			s.deps = append(s.deps, d)
+			s.deps, s.scoped = append(s.deps, d), s.scoped || nodes[to].scoped
 			s.synced = s.synced && nodes[to].synced
 		}
-		s.synced = s.synced && !s.isAsync()
+		s.eager = s.kind == modelAsyncNote && rng.IntN(3) == 0
 		s.dynamic = len(s.deps) == 3 && rng.IntN(2) == 0
 		if s.hasAsync() && rng.IntN(2) == 0 {
 			s.fails = 1 + rng.IntN(6)
 		}
+		if retry := s.kind == modelTry && s.fails > 0 || s.kind == modelFuture && s.fails > 0 || s.kind == modelStream; retry && rng.IntN(2) == 0 {
+			s.retries, s.luck, s.wait = 1+rng.IntN(4), 1+rng.IntN(4), lives[len(lives)-2]*time.Duration(1+rng.IntN(9))
+		}
+		s.synced = s.synced && !s.isAsync() && s.retries == 0
+	}
+	for _, s := range nodes {
+		if s.scoped {
+			t := *s
+			t.id, t.of, t.name, t.deps = len(nodes), s, s.name+"'", slices.Clone(s.deps)
+			for i, d := range t.deps {
+				if nodes[d.to].scoped {
+					t.deps[i].to = nodes[d.to].twin.id
+				}
+			}
+			s.twin, nodes = &t, append(nodes, &t)
+		}
 	}
 	return nodes
-}
-
-// ---- the recorder
-
-type modelSeen struct {
-	modelDep
-	val modelVal
-	seq int
-}
-
-// modelBuild is one run of a build function. Sequence numbers order what happened; zero means that it has not.
-type modelBuild struct {
-	node     *modelNode
-	id, op   int
-	ref      weir.Ref
-	seen     []modelSeen
-	out      modelVal
-	started  int
-	returned int
-	over     int
-	hooked   bool
-	second   bool // the hook registered second has run
-	sleeps   modelPair
-	cause    error
-}
-
-// cut says that the build was over before its function returned: what it still watches is the library's choice.
-func (b *modelBuild) cut() bool { return b.returned == 0 || b.over != 0 && b.over < b.returned }
-
-type modelEvent struct {
-	what string
-	b    *modelBuild
-}
-
-type modelHist struct {
-	seq int
-	val modelVal
-}
-
-type modelCall struct{ prev, next modelVal }
-
-type modelSub struct {
-	id, node   int
-	half, weak bool
-	cold       bool // weak, and there was nothing to see yet
-	fire       bool // FireImmediately has not been seen yet
-	sub        interface {
-		Close()
-		Pause()
-		Resume()
-		IsPaused() bool
-	}
-	closed bool
-	pauses int
-	chain  modelChain[modelVal]
-	calls  []modelCall // in this operation
-}
-
-func (s *modelSub) through(v modelVal) modelVal {
-	if s.half {
-		return modelDep{how: modelHalved}.through(v)
-	}
-	return v
-}
-
-// modelLib is a container with a graph in it and a record of what happened there.
-type modelLib struct {
-	slept time.Duration
-	c     *weir.Container
-	nodes []*modelNode
-	units []modelUnit
-	fam   weir.AnyProvider
-	plant string // a bug to plant in the record, for the negative controls
-
-	mu     sync.Mutex
-	seq    int
-	op     int
-	builds []*modelBuild
-	byNode [][]*modelBuild
-	hist   [][]modelHist
-	events []modelEvent // in this operation
-	faults []string
-}
-
-// modelUnit is a provider with its type rubbed off. Members are named anew each time, so that the canonical map is used.
-type modelUnit struct {
-	id      func() weir.AnyProvider
-	read    func(s weir.Scope) modelVal
-	refresh func(s weir.Scope) modelVal
-	watch   func(ref weir.Ref, how modelHow) modelVal
-	listen  func(s weir.Scope, sub *modelSub, call func(prev, next modelVal), opts ...weir.ListenOption)
-	set     func(s weir.Scope, v int)
-	update  func(s weir.Scope, f func(int) int) int
-}
-
-func newModelLib(nodes []*modelNode) *modelLib {
-	l := &modelLib{nodes: nodes, byNode: make([][]*modelBuild, len(nodes)), hist: make([][]modelHist, len(nodes))}
-	l.c = weir.NewContainer(weir.WithPanicHandler(func(p *weir.PanicError) { l.fault("E3: the panic handler was told: %v", p) }))
-	fam := weir.NewFamily(func(i int) *weir.Provider[int] {
-		return weir.NewProvider(func(ref weir.Ref) int { return l.plainly(nodes[i], ref) })
-	}, append(modelOptions(nodes, modelMember), weir.Name("fam"))...)
-	afam := weir.NewFamily(func(i int) *weir.FutureProvider[int] {
-		return weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return l.build(nodes[i], ref) })
-	}, append(modelOptions(nodes, modelAsyncMember), weir.Name("afam"))...)
-	l.fam = fam
-	for _, s := range nodes {
-		opts := append(s.options(), weir.Name(s.name))
-		switch s.kind {
-		case modelState:
-			p := weir.NewStateProvider(func(ref weir.Ref) int { return l.plainly(s, ref) }, opts...)
-			u := modelPlainUnit(func() *weir.StateProvider[int] { return p })
-			u.set, u.update = p.Set, p.Update
-			l.units = append(l.units, u)
-		case modelProvider:
-			p := weir.NewProvider(func(ref weir.Ref) int { return l.plainly(s, ref) }, opts...)
-			l.units = append(l.units, modelPlainUnit(func() *weir.Provider[int] { return p }))
-		case modelMember:
-			l.units = append(l.units, modelPlainUnit(func() *weir.Provider[int] { return fam.Of(s.id) }))
-		case modelTry:
-			p := weir.NewTryProvider(func(ref weir.Ref) (int, error) { return l.build(s, ref) }, opts...)
-			l.units = append(l.units, modelAsyncUnit(func() *weir.FutureProvider[int] { return p }))
-		case modelFuture:
-			p := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return l.build(s, ref) }, opts...)
-			l.units = append(l.units, modelAsyncUnit(func() *weir.FutureProvider[int] { return p }))
-		case modelAsyncMember:
-			l.units = append(l.units, modelAsyncUnit(func() *weir.FutureProvider[int] { return afam.Of(s.id) }))
-		}
-	}
-	return l
-}
-
-func (s *modelNode) options() []weir.ProviderOption {
-	switch {
-	case !s.auto:
-		return nil
-	case s.delay == weir.DefaultDisposeDelay:
-		return []weir.ProviderOption{weir.AutoDispose()}
-	default:
-		return []weir.ProviderOption{weir.DisposeDelay(s.delay)}
-	}
-}
-
-func modelOptions(nodes []*modelNode, kind modelKind) []weir.ProviderOption {
-	for _, s := range nodes {
-		if s.kind == kind {
-			return s.options()
-		}
-	}
-	return nil
-}
-
-func modelUnitOf[S any](src func() weir.Source[S], sel func(src weir.Source[S]) weir.Source[S], val func(S) modelVal) modelUnit {
-	return modelUnit{
-		read:    func(s weir.Scope) modelVal { return val(weir.Read(s, src())) },
-		refresh: func(s weir.Scope) modelVal { return val(weir.Refresh(s, src())) },
-		watch: func(ref weir.Ref, how modelHow) modelVal {
-			if how == modelHalved {
-				return val(weir.Watch(ref, sel(src())))
-			}
-			return val(weir.Watch(ref, src()))
-		},
-		listen: func(s weir.Scope, sub *modelSub, call func(prev, next modelVal), opts ...weir.ListenOption) {
-			from := src()
-			if sub.half {
-				from = sel(from)
-			}
-			sub.sub = weir.Listen(s, from, func(prev, next S) { call(val(prev), val(next)) }, opts...)
-		},
-	}
-}
-
-func modelPlainUnit[P interface {
-	weir.AnyProvider
-	weir.Source[int]
-}](p func() P) modelUnit {
-	u := modelUnitOf(func() weir.Source[int] { return p() },
-		func(src weir.Source[int]) weir.Source[int] { return weir.Select(src, modelHalf) }, modelPlain)
-	u.id = func() weir.AnyProvider { return p() }
-	return u
-}
-
-func modelAsyncUnit(p func() *weir.FutureProvider[int]) modelUnit {
-	u := modelUnitOf(func() weir.Source[weir.AsyncValue[int]] { return p() },
-		func(src weir.Source[weir.AsyncValue[int]]) weir.Source[weir.AsyncValue[int]] {
-			return weir.SelectAsync(src.(weir.AsyncSource[int]), modelHalf)
-		}, modelAsync)
-	watch := u.watch
-	u.watch = func(ref weir.Ref, how modelHow) modelVal {
-		if how != modelAwaiting {
-			return watch(ref, how)
-		}
-		v, err := weir.Await(ref, p())
-		if err != nil {
-			return modelVal{err: err.Error()}
-		}
-		return modelPlain(v)
-	}
-	u.id = func() weir.AnyProvider { return p() }
-	return u
-}
-
-func (l *modelLib) fault(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.faultLocked(format, args...)
-}
-
-func (l *modelLib) faultLocked(format string, args ...any) {
-	l.faults = append(l.faults, fmt.Sprintf(format, args...))
-}
-
-func (l *modelLib) tickLocked() int { l.seq++; return l.seq }
-
-// wrote notes a value that a node delivers from now on.
-func (l *modelLib) wrote(node int, v modelVal) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.hist[node] = append(l.hist[node], modelHist{l.tickLocked(), v})
-}
-
-func (l *modelLib) plainly(s *modelNode, ref weir.Ref) int {
-	v, _ := l.build(s, ref)
-	return v
-}
-
-func (l *modelLib) build(s *modelNode, ref weir.Ref) (int, error) {
-	l.mu.Lock()
-	b := &modelBuild{node: s, id: len(l.builds), op: l.op, ref: ref, started: l.tickLocked()}
-	if before := l.byNode[s.id]; len(before) > 0 {
-		if last := before[len(before)-1]; last.over == 0 {
-			l.faultLocked("L5: build %d of %s starts before the hooks of build %d have run", b.id, s.name, last.id)
-		} else if last.returned == 0 {
-			l.faultLocked("C5: build %d of %s starts before the function of build %d has returned", b.id, s.name, last.id)
-		}
-	}
-	l.builds, l.byNode[s.id] = append(l.builds, b), append(l.byNode[s.id], b)
-	if s.isAsync() {
-		l.hist[s.id] = append(l.hist[s.id], modelHist{b.started, modelVal{load: "loading"}})
-	}
-	l.mu.Unlock()
-	l.hooks(b)
-
-	v, err := s.compute(func(d modelDep) modelVal {
-		v := l.units[d.to].watch(ref, d.how)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		b.seen = append(b.seen, modelSeen{d, v, l.tickLocked()})
-		return v
-	})
-	if err != nil {
-		err = fmt.Errorf("%s#%d: %w", s.name, b.id, err) // error to error always counts as a change (P1): make it visible
-	}
-	if l.plant == "wrong value" && b.id%5 == 4 && err == nil {
-		v = v%6 + 1
-	}
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if b.out = modelPlain(v); err != nil {
-		b.out = modelVal{err: err.Error()}
-	}
-	b.returned = l.tickLocked()
-	l.hist[s.id] = append(l.hist[s.id], modelHist{b.returned, b.out})
-	return v, err
-}
-
-// sleep lets time pass. A timer's goroutine runs hooks then: what this one has read and written so far happens before, by the lock.
-func (l *modelLib) sleep(d time.Duration) {
-	l.mu.Lock()
-	l.slept += d
-	l.mu.Unlock()
-	time.Sleep(d)
-}
-
-// hooks registers every hook that a ref has.
-func (l *modelLib) hooks(b *modelBuild) {
-	on := func(what string, note func()) func() {
-		return func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.plant == "lost "+what && b.id%5 == 4 {
-				return
-			}
-			l.tickLocked()
-			if b.over != 0 && what != "dispose" && b.node.synced { // of others, the end may come from another goroutine just then
-				l.faultLocked("L5: %s of build %d of %s runs after that build is over", what, b.id, b.node.name)
-			}
-			l.events = append(l.events, modelEvent{what, b})
-			note()
-		}
-	}
-	over := on("dispose", func() {
-		if b.over != 0 {
-			l.faultLocked("L5: OnDispose of build %d of %s runs twice", b.id, b.node.name)
-		}
-		if b.hooked && !b.second {
-			l.faultLocked("L3: OnDispose of build %d of %s runs in order of registration", b.id, b.node.name)
-		}
-		b.over, b.cause = l.seq, context.Cause(b.ref.Context())
-		if b.ref.Context().Err() == nil {
-			l.faultLocked("L5: the context of build %d of %s is live in OnDispose", b.id, b.node.name)
-		}
-		if !strings.Contains(fmt.Sprint(b.cause), b.node.name) {
-			l.faultLocked("C3: the cause %v does not name %s", b.cause, b.node.name)
-		}
-	})
-	b.ref.OnDispose(over)
-	if l.plant == "dispose twice" && b.id%5 == 4 {
-		b.ref.OnDispose(over)
-	}
-	b.ref.OnDispose(func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		b.second = true
-	})
-	l.mu.Lock()
-	b.hooked = b.over == 0
-	l.mu.Unlock()
-	pair := func(what string) func() {
-		return on(what, func() {
-			if err := b.sleeps.note(what); err != nil {
-				l.faultLocked("L2: build %d of %s: %v", b.id, b.node.name, err)
-			}
-		})
-	}
-	if b.node.auto {
-		b.ref.OnCancel(pair("cancel"))
-		b.ref.OnResume(pair("resume"))
-	}
-	l.mu.Lock()
-	b.sleeps.both = true
-	l.mu.Unlock()
-	b.ref.OnAddListener(on("add", func() {}))
-	b.ref.OnRemoveListener(on("remove", func() {}))
-	b.ref.OnManualInvalidation(on("manual", func() {}))
 }

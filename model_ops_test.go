@@ -13,7 +13,7 @@ import (
 // do runs one operation and compares.
 func (r *modelRun) do(text string, op func()) {
 	r.trace = append(r.trace, text)
-	r.op = modelOp{kills: map[int]bool{}, joined: map[int]bool{}, before: map[int]int{}, wrote: map[int]int{}, lives: map[int]*modelBuild{}}
+	r.op = modelOp{began: time.Now(), emits: map[int]bool{}, kills: map[int]bool{}, joined: map[int]bool{}, before: map[int]int{}, wrote: map[int]int{}, lives: map[int]*modelBuild{}}
 	op()
 	r.rest()
 }
@@ -21,13 +21,17 @@ func (r *modelRun) do(text string, op func()) {
 func (r *modelRun) step(code, a, b int) {
 	n := a % len(r.nodes)
 	name := r.nodes[n].name
+	if r.gone(n) {
+		n = r.nodes[n].of.id
+		name = r.nodes[n].name
+	}
 	var open []*modelSub
 	for _, s := range r.subs {
 		if !s.closed {
 			open = append(open, s)
 		}
 	}
-	code %= 26
+	code %= 39
 	switch sub := (*modelSub)(nil); code {
 	case 0, 1, 2, 3, 4:
 		if len(open) == 0 {
@@ -50,7 +54,7 @@ func (r *modelRun) step(code, a, b int) {
 	case 5, 6, 7:
 		r.do(fmt.Sprintf("read %s", name), func() {
 			want := r.eval(n)
-			got := r.lib.units[n].read(r.lib.c)
+			got := r.lib.units[n].read(r.scope(n, b))
 			r.op.reads, r.op.touch = []int{n}, []int{n}
 			r.check(!r.nodes[n].synced || modelBare(got) == want, "P4: Read(%s) = %v, want %v", name, got, want)
 		})
@@ -63,7 +67,7 @@ func (r *modelRun) step(code, a, b int) {
 	case 18:
 		r.do(fmt.Sprintf("refresh %s", name), func() {
 			r.op.reads, r.op.touch, r.op.kills[n] = []int{n}, []int{n}, true
-			got := r.lib.units[n].refresh(r.lib.c)
+			got := r.lib.units[n].refresh(r.scope(n, b))
 			r.op.then = append(r.op.then, func() {
 				if r.nodes[n].synced && r.live(n) != nil {
 					r.check(modelBare(got) == r.eval(n), "P4: Refresh(%s) = %v, want %v", name, got, r.eval(n))
@@ -77,7 +81,7 @@ func (r *modelRun) step(code, a, b int) {
 			r.do("close a link", func() { r.unlink(a % len(r.links)) })
 		}
 	case 21:
-		r.do("dispose what is unused", func() { r.op.unused = true; r.lib.c.DisposeUnused() })
+		r.do("dispose what is unused", func() { r.disposeUnused() })
 	case 22:
 		if s := r.nodes[n]; s.delay > 0 { // more than a delay in all, but touched on the way (L4)
 			r.do(fmt.Sprintf("let a part of the delay of %s pass", name), func() { r.lib.sleep(s.delay * 6 / 10) })
@@ -91,7 +95,37 @@ func (r *modelRun) step(code, a, b int) {
 		if len(r.lib.builds) > 0 {
 			r.stale(r.lib.builds[(a*256+b)%len(r.lib.builds)])
 		}
+	case 26, 27, 28, 29:
+		if n, ok := r.oneOf(modelStream, a); ok {
+			r.stream(n, code, b)
+		}
+	case 30, 31, 32, 33:
+		if n, ok := r.oneOf(modelAsyncNote, a); ok {
+			r.note(n, code, b)
+		}
+	case 34, 35:
+		if r.nodes[0].scoped && b%2 == 0 {
+			r.parting(b)
+		}
+	case 36, 37, 38:
+		if r.lib.child != nil {
+			r.override(b)
+		}
 	}
+}
+
+// oneOf chooses a node of a kind.
+func (r *modelRun) oneOf(kind modelKind, a int) (n int, ok bool) {
+	var all []int
+	for n, s := range r.nodes {
+		if s.kind == kind && !r.gone(n) {
+			all = append(all, n)
+		}
+	}
+	if len(all) == 0 {
+		return 0, false
+	}
+	return all[a%len(all)], true
 }
 
 func (r *modelRun) listen(n, b int) {
@@ -134,10 +168,14 @@ func (r *modelRun) unlink(i int) {
 // write sets or updates one state, or several in a batch.
 func (r *modelRun) write(code, a, b int) {
 	var chosen []int
+	view, first := r.lib.c, 0
+	if r.lib.child != nil && b&64 != 0 {
+		view, first = r.lib.child, r.nodes[0].twin.id
+	}
 	for n, s := range r.nodes {
 		// Of two states in one batch neither may depend on the other: which write wins then is not fixed (P6, P11).
 		clash := slices.ContainsFunc(chosen, func(m int) bool { return r.reach[m][n] || r.reach[n][m] })
-		if s.kind == modelState && (a>>n&1 != 0 || n == 0) && !clash {
+		if r.seen(view, n) && s.isState() && (a>>(n%8)&1 != 0 || n == first) && !clash {
 			chosen = append(chosen, n)
 			r.op.before[n], r.op.lives[n] = r.eval(n).n, r.live(n)
 		}
@@ -162,12 +200,12 @@ func (r *modelRun) write(code, a, b int) {
 	r.op.reads, r.op.touch = []int{one}, []int{one}
 	switch code {
 	case 12:
-		put(r.lib.c, one, 1+b%6)
+		put(view, one, 1+b%6)
 	case 13:
-		change(r.lib.c, one, r.op.before[one])
+		change(view, one, r.op.before[one])
 	default:
 		r.op.reads, r.op.touch = slices.Clone(chosen), slices.Clone(chosen)
-		r.lib.c.Batch(func(tx *weir.Tx) {
+		view.Batch(func(tx *weir.Tx) {
 			for i, n := range chosen {
 				put(tx, n, 1+(b+i)%6)
 				if b&16 != 0 {
@@ -181,9 +219,9 @@ func (r *modelRun) write(code, a, b int) {
 					r.lib.wrote(n, modelPlain(r.op.wrote[n]))
 				}
 			}()
-			if n := b % len(r.nodes); b&32 != 0 && r.nodes[n].synced && !slices.Contains(chosen, n) {
+			if n := b % len(r.nodes); b&32 != 0 && r.seen(view, n) && r.nodes[n].synced && !slices.Contains(chosen, n) {
 				r.op.reads, r.op.touch, r.op.again = append(r.op.reads, n), append(r.op.touch, n), 1
-				want, got := r.eval(n), r.lib.units[n].read(r.lib.c)
+				want, got := r.eval(n), r.lib.units[n].read(view)
 				r.check(modelBare(got) == want, "P6: Read(%s) inside a batch = %v, want %v", r.nodes[n].name, got, want)
 			}
 		})
@@ -195,7 +233,13 @@ func (r *modelRun) invalidate(n, how int) {
 	live := r.live(n)
 	switch how % 5 {
 	case 0, 1:
-		if m := how % len(r.nodes); how%5 == 1 && m != n {
+		m := how % len(r.nodes)
+		if s := r.nodes[m]; s.twin != nil && r.nodes[n].of != nil {
+			m = s.twin.id // as seen from there
+		} else if s.of != nil && r.nodes[n].of == nil {
+			m = s.of.id
+		}
+		if how%5 == 1 && m != n {
 			ids = append(ids, m)
 		}
 	case 2:
@@ -221,7 +265,7 @@ func (r *modelRun) invalidate(n, how int) {
 	case how%5 == 2 && r.nodes[n].kind == modelMember:
 		r.lib.c.Invalidate(r.lib.fam)
 	case how%5 == 3:
-		r.lib.c.InvalidateAsReload(r.lib.units[n].id())
+		r.scope(n, 0).InvalidateAsReload(r.lib.units[n].id())
 	case how%5 == 4 && live != nil:
 		live.ref.InvalidateSelf()
 	default:
@@ -229,7 +273,7 @@ func (r *modelRun) invalidate(n, how int) {
 		for _, id := range ids {
 			ps = append(ps, r.lib.units[id].id())
 		}
-		r.lib.c.Invalidate(ps...)
+		r.scope(n, 0).Invalidate(ps...)
 	}
 }
 
@@ -243,21 +287,24 @@ func (r *modelRun) stale(b *modelBuild) {
 		b.ref.KeepAlive()
 		b.ref.InvalidateSelf()
 		r.lib.units[b.node.id].listen(b.ref, &modelSub{}, func(_, _ modelVal) { r.lib.fault("C9: a listener of a ref that is over is called") })
-		if set := r.lib.units[0].set; set != nil {
-			set(b.ref, 1+b.id%6)
+		r.lib.units[1].set(b.ref, 1+b.id%6) // it is not scoped: everybody may
+		if b.emit != nil {
+			r.check(!b.emit(1+b.id%6), "C9: emit of a build that is over is true")
+		}
+		if k := r.live(b.node.id); b.self != nil && (b.node.isState() || k == nil && !r.exists[b.node.id] || k != nil && k.self != b.self) {
+			b.alone(b.ref, 1+b.id%6) // N3: that life of it is over, or the ref is
 		}
 	})
 }
 
 // listen subscribes and records each call.
 func (l *modelLib) listen(sub *modelSub, opts ...weir.ListenOption) {
-	l.units[sub.node].listen(l.c, sub, func(prev, next modelVal) {
+	l.units[sub.node].listen(l.at(l.nodes[sub.node]), sub, func(prev, next modelVal) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.tickLocked()
-		if l.plant == "lost call" && l.seq%5 == 4 {
+		if l.tickLocked(); l.plant == "lost call" && l.seq%5 == 4 {
 			return
 		}
-		sub.calls = append(sub.calls, modelCall{prev, next})
+		sub.calls = append(sub.calls, modelCall{prev, next, l.seq})
 	}, opts...)
 }

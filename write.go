@@ -37,6 +37,11 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 		}
 		x := e.host.(*cell[T])
 		old := x.val.Load()
+		if old == nil && fail == nil { // disposed meanwhile
+			t.mu.Lock()
+			c.settle(&a)
+			continue
+		}
 		v := next
 		if v == nil {
 			if fail != nil {
