@@ -14,6 +14,7 @@ import (
 // it is like [Notifier].
 type AsyncNotifier[T any] struct{ seat seat }
 
+//lint:ignore U1000 it is called through the constraint of the provider, by every notifier that embeds it
 func (n *AsyncNotifier[T]) asyncNotifier() *AsyncNotifier[T] { return n }
 
 // AsyncNotifierOf is a pointer to a struct that embeds [AsyncNotifier] and has a Build
@@ -68,6 +69,7 @@ func (n *AsyncNotifier[T]) ListenSelf(fn func(prev, next AsyncValue[T])) (remove
 // like [AsyncNotifier].
 type StreamNotifier[T any] struct{ seat seat }
 
+//lint:ignore U1000 it is called through the constraint of the provider, by every notifier that embeds it
 func (n *StreamNotifier[T]) streamNotifier() *StreamNotifier[T] { return n }
 
 // StreamNotifierOf is a pointer to a struct that embeds [StreamNotifier] and has a Build

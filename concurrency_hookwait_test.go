@@ -255,8 +255,7 @@ func TestG2NamesAreMadeWithoutTheLock(t *testing.T) {
 			weir.Read(c, f.Of(key))
 		}()
 		require.Len(t, cycle.Path, 2)
-		var self *weir.Provider[int]
-		self = weir.NewFamily(func(k *callingKey) *weir.Provider[int] {
+		self := weir.NewFamily(func(k *callingKey) *weir.Provider[int] {
 			return weir.NewProvider(func(ref weir.Ref) int { ref.InvalidateSelf(); return 1 })
 		}).Of(key)
 		require.Panics(t, func() { weir.Read(c, self) })

@@ -45,8 +45,9 @@ func ExampleNotifierProvider_Notifier() {
 	count := weir.NewProvider(func(ref weir.Ref) int { return len(weir.Watch(ref, items)) })
 	c := weir.NewContainer()
 	defer c.Close()
-	items.Notifier(c).Add("tea")
-	fmt.Println(weir.Read(c, count), items.Notifier(c) == items.Notifier(c))
+	first := items.Notifier(c)
+	first.Add("tea")
+	fmt.Println(weir.Read(c, count), items.Notifier(c) == first)
 	// Output: 1 true
 }
 

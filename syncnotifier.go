@@ -12,6 +12,7 @@ import "github.com/weir-go/weir/internal/graph"
 // *UsageError; after the element was disposed calls do nothing (N3).
 type Notifier[T any] struct{ seat seat }
 
+//lint:ignore U1000 it is called through the constraint of the provider, by every notifier that embeds it
 func (n *Notifier[T]) notifier() *Notifier[T] { return n }
 
 // NotifierOf is a pointer to a struct that embeds [Notifier] and has a Build method.
