@@ -141,13 +141,9 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 	var a after
 	for {
 		t.mu.Lock()
-		if c.closed {
+		if err := s.goneLocked(e); err != nil {
 			t.unlock(&a)
-			return &causeError{e.p, ErrContainerClosed}
-		}
-		if !s.sits(e) {
-			t.unlock(&a)
-			return &causeError{e.p, ErrDisposed}
+			return err
 		}
 		if _, stop := c.freshElement(e.p, nil, &a); stop != nil || !s.sits(e) {
 			c.done(&a)
@@ -209,6 +205,11 @@ func resolveState[T any](s *seat, ctx context.Context, op string) (v T, err erro
 func (s *seat) gone(e *element) error {
 	e.c.tree.mu.Lock()
 	defer e.c.tree.mu.Unlock()
+	return s.goneLocked(e)
+}
+
+// goneLocked is gone with the lock held.
+func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:
 		return &causeError{e.p, ErrContainerClosed}

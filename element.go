@@ -187,7 +187,7 @@ func (x *cell[S]) raw() any {
 func (x *cell[S]) retarget(i impl) {
 	next := i.(interface{ typed() *provider[S] }).typed()
 	if next.maker != x.from.Load().maker { // another create function: its notifier is another
-		x.rare.notifier, x.rare.seat, x.rare.making, x.rare.unmade = nil, nil, nil, nil
+		x.rare.vacate()
 	}
 	x.aim(next)
 }

@@ -104,6 +104,29 @@ func panicked(p *base, r any) *PanicError {
 	return pe
 }
 
+// apart runs fn on a goroutine of its own and waits for it: it returns what fn panicked
+// with, and whether it has ended its goroutine instead of returning.
+func apart(fn func()) (r any, exited bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		returned := false
+		defer func() {
+			if !returned {
+				if r = recover(); r == nil {
+					exited = true
+				} else if _, ok := r.(*PanicError); !ok {
+					r = panicked(nil, r) // with the stack of this goroutine
+				}
+			}
+		}()
+		fn()
+		returned = true
+	}()
+	<-done
+	return r, exited
+}
+
 // asError is the error that an async or Try build fails with after a panic: misuse and
 // cycles are errors of their own.
 func (e *PanicError) asError() error {

@@ -94,9 +94,8 @@ func ExampleEvent() {
 
 // The duration is that of the function alone. Cause says whether the result still counted.
 func ExampleBuildEndedEvent() {
-	slow := weir.NewTryProvider(func(weir.Ref) (string, error) {
-		time.Sleep(time.Millisecond)
-		return "", errors.New("no luck")
+	slow := weir.NewTryProvider(func(ref weir.Ref) (string, error) {
+		return "", errors.Join(ref.Debounce(time.Millisecond), errors.New("no luck"))
 	}, weir.Name("slow"))
 	c := weir.NewContainer(weir.WithObserver(&weir.Observer{
 		BuildEnded: func(ev weir.BuildEndedEvent) {

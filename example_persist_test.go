@@ -99,11 +99,10 @@ func ExampleDestroyKey() {
 
 func ExampleExpiry() {
 	var memory weir.MemoryStorage
-	best := weir.NewNotifierProvider(newHighScore, weir.Persist(&memory, "best", weir.JSON[int]{}, weir.Expiry(time.Millisecond)))
+	best := weir.NewNotifierProvider(newHighScore, weir.Persist(&memory, "best", weir.JSON[int]{}, weir.Expiry(time.Nanosecond)))
 	c := weir.NewContainer()
 	best.Notifier(c).Set(1200)
 	_ = c.Shutdown(context.Background())
-	time.Sleep(10 * time.Millisecond)
 	later := weir.NewContainer()
 	defer later.Shutdown(context.Background())
 	fmt.Println(weir.Read(later, best))

@@ -156,9 +156,11 @@ func ExampleStreamProvider_Cancel() {
 func ExampleStreamProvider_OverrideWith() {
 	clock := weir.NewStreamProvider(func(ctx context.Context, ref weir.Ref, emit func(string) bool) error {
 		for emit(time.Now().Format(time.TimeOnly)) {
-			time.Sleep(time.Second)
+			if err := ref.Debounce(time.Second); err != nil {
+				return err
+			}
 		}
-		return nil
+		return context.Cause(ctx)
 	})
 	test := weir.NewContainer(clock.OverrideWith(func(ctx context.Context, ref weir.Ref, emit func(string) bool) error {
 		emit("12:00:00")

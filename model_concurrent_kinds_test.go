@@ -149,3 +149,22 @@ func (w *stormWorker) inChild() {
 	w.noError("Shutdown of a child", child.Shutdown(context.Background()))
 	w.check(len(child.Snapshot().Elements) == 0, "G12: elements after Shutdown: %v", fmt.Sprint(child.Snapshot().Elements))
 }
+
+// asCaller runs fn with a caller's context, which ends with the caller's own cause, at a time of its own choosing.
+func (w *stormWorker) asCaller(fn func(ctx context.Context)) {
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), stormCaller{}, w))
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel(nil)
+	if w.rng.IntN(4) == 0 {
+		cancel(errStormOwn)
+	}
+	wait.Go(func() {
+		select {
+		case <-w.tick:
+			cancel(errStormOwn)
+		case <-ctx.Done():
+		}
+	})
+	fn(ctx)
+}

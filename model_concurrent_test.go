@@ -281,25 +281,6 @@ func (w *stormWorker) listen(i int) {
 	w.subs = append(w.subs, s)
 }
 
-// asCaller runs fn with a caller's context, which ends with the caller's own cause, at a time of its own choosing.
-func (w *stormWorker) asCaller(fn func(ctx context.Context)) {
-	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), stormCaller{}, w))
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	defer cancel(nil)
-	if w.rng.IntN(4) == 0 {
-		cancel(errStormOwn)
-	}
-	wait.Go(func() {
-		select {
-		case <-w.tick:
-			cancel(errStormOwn)
-		case <-ctx.Done():
-		}
-	})
-	fn(ctx)
-}
-
 func (w *stormWorker) step() {
 	i, k := w.rng.IntN(len(w.nodes)), w.rng.IntN(3)
 	n := w.nodes[i]

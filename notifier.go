@@ -63,6 +63,9 @@ func (s *seat) outside(e *element, op string) {
 	}
 }
 
+// vacate lets go of the notifier: the next that is asked for is made anew.
+func (r *rare) vacate() { r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil }
+
 // instance returns the notifier of e's life, making it with create if there is none. The
 // lock is not held. Of two that come at once one makes it and the other waits.
 func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {

@@ -219,29 +219,6 @@ func observing(fn func()) (r any, exited bool) { return apart(func() { onWatch(f
 //go:noinline
 func onWatch(fn func()) { fn() }
 
-// apart runs fn on a goroutine of its own and waits for it: it returns what fn panicked
-// with, and whether it has ended its goroutine instead of returning.
-func apart(fn func()) (r any, exited bool) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		returned := false
-		defer func() {
-			if !returned {
-				if r = recover(); r == nil {
-					exited = true
-				} else if _, ok := r.(*PanicError); !ok {
-					r = panicked(nil, r) // with the stack of this goroutine
-				}
-			}
-		}()
-		fn()
-		returned = true
-	}()
-	<-done
-	return r, exited
-}
-
 func (e *element) started(gen uint64, why BuildReason, a *after) {
 	if !e.wants(evStarted) {
 		return

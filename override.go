@@ -31,13 +31,21 @@ type replacement struct {
 func (override) override() {}
 
 func (o override) applyTo(c *Container) {
-	for i := range c.overrides {
-		if c.overrides[i].p == o.p {
-			misuse(o.p, "overridden twice in one container: leave one of the overrides out")
-		}
+	if c.overriding(o.p) != nil {
+		misuse(o.p, "overridden twice in one container: leave one of the overrides out")
 	}
 	r := *o.replacement
 	c.overrides = append(c.overrides, override{o.p, &r})
+}
+
+// overriding returns the override of p itself in c, or nil.
+func (c *Container) overriding(p *base) *override {
+	for i := range c.overrides {
+		if c.overrides[i].p == p {
+			return &c.overrides[i]
+		}
+	}
+	return nil
 }
 
 // WithOverrides gives the container overrides. Overriding a provider twice is a
@@ -79,11 +87,7 @@ func (c *Container) UpdateOverrides(os ...Override) {
 		misuse(p, "%s", wrong)
 	}
 	for _, o := range next {
-		for i := range c.overrides {
-			if c.overrides[i].p == o.p {
-				*c.overrides[i].replacement = *o.replacement
-			}
-		}
+		*c.overriding(o.p).replacement = *o.replacement
 	}
 	var es []*element
 	var by []impl
@@ -118,11 +122,7 @@ func (c *Container) UpdateOverrides(os ...Override) {
 // cannotUpdate says why os cannot take the place of overrides of c, and of which provider.
 func (c *Container) cannotUpdate(os []override) (*base, string) {
 	for i, o := range os {
-		found := false
-		for k := range c.overrides {
-			found = found || c.overrides[k].p == o.p
-		}
-		if !found {
+		if c.overriding(o.p) == nil {
 			return o.p, "UpdateOverrides of what this container does not override: overrides are given to NewContainer"
 		}
 		for k := range i {

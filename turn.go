@@ -399,13 +399,7 @@ func (c *Container) report(pe *PanicError, a *after) {
 	}
 	// On a goroutine of its own: a handler may end its goroutine (t.FailNow), and this one
 	// has hooks or a turn to see to. One that panics has nobody left to tell.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() { _ = recover() }()
-		c.onPanic(pe)
-	}()
-	<-done
+	_, _ = apart(func() { c.onPanic(pe) })
 }
 
 // runHook runs a hook outside a turn: OnManualInvalidation, or OnDispose that came too late.
