@@ -303,7 +303,7 @@ func (p *asyncProvider[T]) guarded(e *element, x, y T, a *after) (same bool) {
 func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncValue[T]) (next *AsyncValue[T], settled bool), again *time.Duration, a *after) {
 	x := e.host.(*cell[AsyncValue[T]])
 	t := e.c.tree
-	for e.gen.Load() == gen {
+	for e.Gen() == gen {
 		prev := x.val.Load()
 		var next *AsyncValue[T]
 		settled := false
@@ -312,11 +312,11 @@ func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncV
 		}
 		t.mu.Lock()
 		// A result of things that were never together is nobody's (rule P3).
-		if _, stop := t.verify(e, gen, a); stop == nil && e.gen.Load() == gen && x.val.Load() != prev {
+		if _, stop := t.verify(e, gen, a); stop == nil && e.Gen() == gen && x.val.Load() != prev {
 			t.unlock(a) // progress came in between
 			continue
 		}
-		if e.gen.Load() == gen && prev != nil && x.val.Load() == prev {
+		if e.Gen() == gen && prev != nil && x.val.Load() == prev {
 			e.untimed()
 			t.graph.Land(&e.Node)
 			if next != nil {

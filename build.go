@@ -45,7 +45,7 @@ type drive struct {
 
 // join makes d something that by's build waits for; part undoes it. The lock is held.
 func (d *drive) join(by *element) {
-	d.gen = by.gen.Load()
+	d.gen = by.Gen()
 	d.next, by.drives = by.drives, d
 }
 
@@ -179,7 +179,7 @@ func (d *drive) steps() (done bool) {
 				d.stop = &causeError{e.p, ErrContainerClosed}
 				break
 			}
-			if e.gen.Load() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
+			if e.Gen() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
 				e.cause |= byReload
 				e.end(ErrDependencyChanged, &d.own)
 				e.halted()

@@ -89,11 +89,11 @@ func (e *element) why(gen uint64) error {
 // end marks e's live build over. Unless its synchronous function is still running, its
 // life is detached at once. The lock is held.
 func (e *element) end(cause error, a *after) {
-	gen := e.gen.Load()
+	gen := e.Gen()
 	if gen == 0 {
 		return
 	}
-	e.gen.Store(0)
+	e.End()
 	if e.life == nil && e.Phase() != graph.Building && (cause == ErrDisposed || cause == ErrContainerClosed) {
 		e.unretry()
 		return // nothing to be ended; why knows what has become of e
@@ -189,7 +189,7 @@ func (e *element) timedOut(x *timer, a *after) {
 	if e.rare.timeout == x {
 		e.rare.timeout = nil
 	}
-	if e.gen.Load() == x.gen {
+	if e.Gen() == x.gen {
 		e.cut(context.DeadlineExceeded, false, a)
 	}
 }
@@ -200,7 +200,7 @@ func (e *element) cut(cause error, keep bool, a *after) {
 	t := e.c.tree
 	why := error(&causeError{e.p, cause})
 	switch {
-	case e.gen.Load() == 0 || e.future == nil:
+	case e.Gen() == 0 || e.future == nil:
 	case e.Phase() == graph.Building:
 		e.end(cause, a)
 		e.rare.stop, e.rare.keep = why, keep
@@ -209,7 +209,7 @@ func (e *element) cut(cause error, keep bool, a *after) {
 		e.untimed()
 		t.graph.Land(&e.Node)
 		e.publishStop(why, keep, a)
-	case e.isRetrying() || e.rare != nil && e.rare.running == e.gen.Load(): // a stream goes on after its first value
+	case e.isRetrying() || e.rare != nil && e.rare.running == e.Gen(): // a stream goes on after its first value
 		e.end(cause, a)
 		e.publishStop(why, keep, a)
 	}

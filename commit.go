@@ -34,7 +34,6 @@ func (e *element) failed(fail *PanicError, a *after) {
 // begin starts a synchronous build of e. The lock is held.
 func (e *element) begin(by *element) (gen uint64) {
 	t := e.c.tree
-	t.gen++
 	e.because()
 	e.c.occupy()
 	if by != nil {
@@ -42,9 +41,8 @@ func (e *element) begin(by *element) (gen uint64) {
 	} else {
 		e.depth = 0
 	}
-	t.graph.Begin(&e.Node, t.gen, false)
-	e.gen.Store(t.gen)
-	e.newest = t.gen
+	gen = t.graph.Begin(&e.Node, false)
+	e.newest = gen
 	if e.observed() {
 		e.lived() // so that its end is told
 	}
@@ -58,7 +56,7 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.unretry()
 		e.timed()
 	}
-	return t.gen
+	return gen
 }
 
 // timed sets the timeout of the build that begins.
@@ -95,7 +93,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 				r.attempts = 0
 			}
 		}
-	case e.gen.Load() != 0:
+	case e.Gen() != 0:
 		t.graph.Discard(&e.Node)
 		e.end(ErrDependencyChanged, a) // it saw a mix: discarded before anybody is told (rule P3)
 		e.again()

@@ -18,7 +18,6 @@ type tree struct {
 	mu        sync.Mutex
 	graph     graph.Graph
 	frames    [frames]uintptr     // where the functions begin that the stack is searched for
-	gen       uint64              // of the newest build
 	writes    uint64              // from outside: Set, Batch, Invalidate, Cancel
 	spare     []*drive            // not in use
 	runs      int                 // of OnDispose hooks, under way

@@ -14,12 +14,11 @@ import (
 // element is one provider in one container. What is not atomic is guarded by the lock of
 // the container's tree.
 type element struct {
+	p *base // what it is found by; an override may build it
 	graph.Node
 	c      *Container
-	p      *base // what it is found by; an override may build it
 	host   host
-	future asyncKind     // nil for kinds that cannot fail
-	gen    atomic.Uint64 // the build that is live, or 0
+	future asyncKind // nil for kinds that cannot fail
 
 	life   *life       // what the live build owns; nil for a plain value
 	fail   *PanicError // what the last synchronous build ended with, if not with a value
@@ -119,8 +118,8 @@ type host interface {
 
 // cell is an element with its value: an immutable snapshot behind an atomic pointer.
 type cell[S any] struct {
+	val atomic.Pointer[S] // beside p and the word: what a reader without the lock needs
 	element
-	val  atomic.Pointer[S]
 	next *S                          // computed, not published
 	from atomic.Pointer[provider[S]] // whose build makes it: p, or its override
 }
@@ -170,7 +169,7 @@ func (x *cell[S]) tellSelf(v *S) {
 				fn(*prev, *v)
 			}}
 			x.c.makeReady()
-			x.c.selves.Push(selfCall{&x.element, x.gen.Load(), s, call})
+			x.c.selves.Push(selfCall{&x.element, x.Gen(), s, call})
 		}
 	}
 }
@@ -225,7 +224,7 @@ func (e *element) more() *rare {
 
 // live reports whether gen is the build that is not over.
 func (e *element) live(gen uint64) bool {
-	return gen != 0 && e.gen.Load() == gen && !(e.Phase() == graph.Built && e.Has(graph.Dirty))
+	return gen != 0 && e.Gen() == gen && !(e.Phase() == graph.Built && e.Has(graph.Dirty))
 }
 
 // atRest reports whether an async value is not loading.

@@ -55,7 +55,7 @@ func (c *Container) endByHand(es []*element, how endCause, by *element, keep boo
 	gens := room[:0]
 	var hooks []manual
 	for _, e := range es {
-		gen := e.gen.Load()
+		gen := e.Gen()
 		gens = append(gens, gen)
 		if e.life != nil && e.live(gen) {
 			for _, h := range e.life.pick(nil, onManual) {
@@ -93,7 +93,7 @@ func (c *Container) runManual(hooks []manual, a *after, rest func()) {
 		}
 	}()
 	for ; i < len(hooks); i++ {
-		if m := hooks[i]; !m.h.removed.Load() && m.e.gen.Load() == m.gen {
+		if m := hooks[i]; !m.h.removed.Load() && m.e.Gen() == m.gen {
 			c.runHook(m.e.p, m.h, a)
 		}
 	}
@@ -105,7 +105,7 @@ func (c *Container) endAll(es []*element, gens []uint64, how endCause, by *eleme
 		switch {
 		case e.c.closed || e.dead || e.Phase() == graph.Absent:
 			continue
-		case e.gen.Load() != gens[i]: // somebody ended it meanwhile
+		case e.Gen() != gens[i]: // somebody ended it meanwhile
 			continue
 		}
 		e.cause |= how

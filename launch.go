@@ -9,23 +9,21 @@ import "github.com/weir-go/weir/internal/graph"
 func (e *element) launch(a *after) {
 	c := e.c
 	t := c.tree
-	t.gen++
 	e.because()
 	r := e.more()
 	r.built = c.now()
-	t.graph.Begin(&e.Node, t.gen, true)
-	e.gen.Store(t.gen)
-	e.newest = t.gen
-	r.running = t.gen
+	gen := t.graph.Begin(&e.Node, true)
+	e.newest = gen
+	r.running = gen
 	e.life = nil
 	l := e.lived()
 	l.cancelled = false
-	l.context = c.newContext(Ref{e, t.gen})
+	l.context = c.newContext(Ref{e, gen})
 	changed := e.future.loading(e)
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := start{e: e, kind: e.future, gen: t.gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
+	s := start{e: e, kind: e.future, gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
@@ -59,11 +57,11 @@ func (e *element) returned(gen uint64, a *after) {
 	if r.running == gen {
 		r.running = 0
 	}
-	if e.gen.Load() == gen {
+	if e.Gen() == gen {
 		e.untimed()
 		r.lasted = e.c.now() - r.built
 	}
-	if s := r.next; s != nil && e.gen.Load() != s.gen {
+	if s := r.next; s != nil && e.Gen() != s.gen {
 		e.forgetNext()
 	} else if s != nil && r.flights == 0 {
 		r.next = nil

@@ -127,7 +127,7 @@ type life struct {
 func (e *element) lived() *life {
 	if e.life == nil {
 		// On standby the going was told to nobody, for there was nobody: it counts as told.
-		e.life = &life{gen: e.gen.Load(), cancelled: e.Phase() == graph.Built && !e.Active()}
+		e.life = &life{gen: e.Gen(), cancelled: e.Phase() == graph.Built && !e.Active()}
 		e.Set(graph.Life)
 	}
 	return e.life
@@ -223,7 +223,7 @@ func (e *element) told(a *after) (hooks []*hook) {
 	if e.rare != nil {
 		joins, e.rare.joins = e.rare.joins, nil
 	}
-	if l := e.life; l != nil && e.live(e.gen.Load()) {
+	if l := e.life; l != nil && e.live(e.Gen()) {
 		if e.auto() {
 			standby := e.Phase() == graph.Built && !e.Active()
 			switch {

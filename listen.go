@@ -133,13 +133,13 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (raw any, fail *P
 		s.attach()
 		return s.e.host.raw(), nil, nil
 	}
-	gen := s.e.gen.Load()
+	gen := s.e.Gen()
 	s.attach()
 	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
 		return nil, nil, stop
 	}
-	if e.gen.Load() != gen && !e.async && e.life != nil && e.life.joins && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
+	if e.Gen() != gen && !e.async && e.life != nil && e.life.joins && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
 		e.more().joins = append(e.rare.joins, joined{came: true, hooks: true})
 		e.noteUsage()
 	}

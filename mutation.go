@@ -229,8 +229,7 @@ func (m *Mutation[T]) begin(at place) (e *element, run uint64, err error) {
 		t.unlock(&a)
 		return nil, 0, named(err)
 	}
-	t.gen++
-	run = t.gen
+	run = t.graph.Next()
 	e.resolvers++
 	t.graph.AddListener(&e.Node, true)
 	m.show(e, MutationState[T]{status: MutationPending, run: run}, &a)

@@ -146,7 +146,7 @@ func (s *seat) listenSelf(fn any) (remove func()) {
 	t := e.c.tree
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !s.sits(e) || !e.live(e.gen.Load()) {
+	if !s.sits(e) || !e.live(e.Gen()) {
 		return func() {}
 	}
 	x := &selfListener{fn}

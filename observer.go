@@ -238,7 +238,7 @@ func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err 
 	}
 	ev := BuildEndedEvent{Event: e.event(gen), Reason: why, Duration: took, Err: err}
 	e.c.tree.mu.Lock()
-	if e.gen.Load() != gen {
+	if e.Gen() != gen {
 		ev.Cause = e.why(gen)
 	}
 	e.c.tree.mu.Unlock()
@@ -264,7 +264,7 @@ func (x *ending) disposed(a *after) {
 
 // telling is a hook that tells observers of e.
 func (e *element) telling(tell func(o *Observer, ev Event)) *hook {
-	gen := e.gen.Load()
+	gen := e.Gen()
 	return &hook{fn: func() {
 		ev := e.event(gen)
 		e.c.observe(e.p, &e.c.turn.own, func(o *Observer) { tell(o, ev) })
@@ -322,7 +322,7 @@ func (x *outlook) deliver(fail *PanicError) {
 		return
 	}
 	own := &e.c.turn.own
-	ev := e.event(e.gen.Load())
+	ev := e.event(e.Gen())
 	if fail != nil {
 		if fail != x.failed {
 			x.failed = fail

@@ -307,10 +307,12 @@ func (p *provider[S]) typed() *provider[S] { return p }
 // watch is Watch; most of the time it takes neither a lock nor memory: the dependency is
 // the one that the last build watched at this place, and nothing was written meanwhile.
 func (p *provider[S]) watch(ref Ref) S {
-	if e, at := ref.expected(&p.base); e != nil {
+	if e, w := ref.expected(&p.base); e != nil {
 		// Load, then look at the epoch: a writer moves it before it publishes.
-		if v := e.host.(*cell[S]).val.Load(); v != nil && e.c.tree.graph.Epoch() == at {
-			return *v
+		if w == 0 || ref.e.Matched(w) {
+			if v := e.host.(*cell[S]).val.Load(); v != nil && e.c.tree.graph.Epoch() < ref.gen {
+				return *v
+			}
 		}
 	}
 	return *viewed(&p.base, p.view(ref.watchSlow(&p.base, nil)))

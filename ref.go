@@ -94,7 +94,7 @@ func (at place) mayWrite(p *base, op string) {
 		return
 	}
 	e.c.tree.mu.Lock()
-	building := e.gen.Load() == at.ref.gen && e.Phase() == graph.Building
+	building := e.Gen() == at.ref.gen && e.Phase() == graph.Building
 	e.c.tree.mu.Unlock()
 	if building {
 		misuse(p, "%s through the ref of the synchronous build of %s: derive the value with Watch, or write from a listener", op, e.p.Name())
@@ -118,33 +118,38 @@ func (r Ref) builder() *element {
 	return nil
 }
 
-// expected is the quick way of Watch: it returns the dependency if it is the one that the
-// last build watched at this place, or one just watched, and may be read; at is the epoch
-// for which that build holds. It takes no lock.
-func (r Ref) expected(p *base) (e *element, at uint64) {
-	if r.e == nil || r.e.gen.Load() != r.gen || !r.e.Enter(r.gen) {
+// expected is the quick way of Watch: it returns the dependency if it may be read and is
+// the one that the last build watched at this place, with the word that Matched takes
+// then, or one that this build has just watched, with 0. It takes no lock.
+func (r Ref) expected(p *base) (src *element, w uint64) {
+	if r.e == nil {
 		return nil, 0
 	}
-	if n := r.e.Expected(); n != nil && n.Host.(*element).p == p {
-		if n.Word.Load()&graph.Readable != 0 {
-			e = n.Host.(*element)
-			r.e.Matched()
+	n, w := r.e.Expected(r.gen)
+	if w == 0 {
+		return nil, 0
+	}
+	if n != nil {
+		if src = n.Host.(*element); src.p == p {
+			return src.ifReadable(), w
 		}
-	} else {
-		for i := range 4 {
-			n := r.e.Recent(i)
-			if n == nil {
-				break
-			}
-			if x := n.Host.(*element); x.p == p && n.Word.Load()&graph.Readable != 0 {
-				e = x
-				break
+	}
+	for i := range 4 {
+		if n = r.e.Recent(w, i); n != nil {
+			if src = n.Host.(*element); src.p == p {
+				return src.ifReadable(), 0
 			}
 		}
 	}
-	at = r.e.At()
-	r.e.Leave(r.gen)
-	return e, at
+	return nil, 0
+}
+
+// ifReadable is e if its value may be loaded without the lock, else nil.
+func (e *element) ifReadable() *element {
+	if e.Word.Load()&graph.Readable == 0 {
+		return nil
+	}
+	return e
 }
 
 // watchSlow is Watch with the lock: it brings p's element up to date, makes sure that its
@@ -360,7 +365,7 @@ func (r Ref) Exists(p AnyProvider) bool {
 // Mounted reports whether the ref's build is not over.
 func (r Ref) Mounted() bool {
 	r.valid("Mounted")
-	if r.e.gen.Load() != r.gen {
+	if r.e.Gen() != r.gen {
 		return false
 	}
 	r.e.c.tree.mu.Lock()

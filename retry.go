@@ -77,13 +77,13 @@ func (e *element) retryPolicy() RetryPolicy {
 // when. The lock is not held.
 func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration, ok bool) {
 	policy := e.retryPolicy()
-	if policy == nil || err == nil || e.gen.Load() != gen || isQuiet(err) ||
+	if policy == nil || err == nil || e.Gen() != gen || isQuiet(err) ||
 		errors.As(err, new(*PanicError)) || errors.As(err, new(*CycleError)) || errors.As(err, new(*UsageError)) {
 		return 0, false
 	}
 	t := e.c.tree
 	t.mu.Lock()
-	attempt, over := e.more().attempts, e.gen.Load() != gen
+	attempt, over := e.more().attempts, e.Gen() != gen
 	t.mu.Unlock()
 	if over {
 		return 0, false
@@ -124,7 +124,7 @@ func (e *element) retryDue(x *timer, a *after) {
 	if e.rare.retry != x {
 		return
 	}
-	if e.rare.retry = nil; e.gen.Load() != x.gen || e.Has(graph.Dirty) {
+	if e.rare.retry = nil; e.Gen() != x.gen || e.Has(graph.Dirty) {
 		return // it is over, or about to be rebuilt anyway
 	}
 	e.rare.due = true

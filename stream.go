@@ -61,7 +61,7 @@ var errEnded = errors.New("weir: the stream ended without a value")
 // emit publishes v as the newest value of build gen, then waits while nobody listens
 // (rule A4). It reports whether the build is not over.
 func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
-	if e.gen.Load() != gen {
+	if e.Gen() != gen {
 		return false
 	}
 	a := after{flying: true}
@@ -75,7 +75,7 @@ func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
 	}, nil, &a)
 	e.standby(gen)
 	a.rethrow()
-	return e.gen.Load() == gen
+	return e.Gen() == gen
 }
 
 // ended is the step of a stream whose function has returned nil: what it emitted stays.
@@ -97,7 +97,7 @@ func (p *asyncProvider[T]) ended(e *element) func(prev AsyncValue[T]) (*AsyncVal
 func (e *element) standby(gen uint64) {
 	t := e.c.tree
 	t.mu.Lock()
-	for e.gen.Load() == gen && !e.Active() && !e.c.closed {
+	for e.Gen() == gen && !e.Active() && !e.c.closed {
 		r := e.more()
 		if r.onDuty == nil {
 			r.onDuty = make(chan struct{})

@@ -70,7 +70,7 @@ func (c *Container) schedule(e *element, at time.Duration, kind timerKind) *time
 		}
 		return old // if it is due earlier, it will be put off then
 	}
-	t := &timer{e: e, at: at, kind: kind, gen: e.gen.Load()}
+	t := &timer{e: e, at: at, kind: kind, gen: e.Gen()}
 	if kind == disposeTimer {
 		e.rare.timer = t
 	}

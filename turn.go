@@ -225,7 +225,7 @@ func (c *Container) bury() {
 func (c *Container) tell() {
 	e := c.usage.Pop()
 	e.inUsage = false
-	c.turn.of, c.turn.gen, c.turn.hooks = e, e.gen.Load(), e.told(&c.turn.own)
+	c.turn.of, c.turn.gen, c.turn.hooks = e, e.Gen(), e.told(&c.turn.own)
 }
 
 // nextSelf takes the next call of a notifier's listener on itself.
@@ -348,7 +348,7 @@ func (c *Container) runHooks(a *after) {
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
 		t.hooks = t.hooks[1:]
-		if h.removed.Load() || t.of.gen.Load() != t.gen {
+		if h.removed.Load() || t.of.Gen() != t.gen {
 			continue // taken back, or its build is over by now
 		}
 		t.made++

@@ -3,62 +3,29 @@ package graph
 // This file owns the course of a build as the graph sees it: begin, the recording of
 // dependencies, commit, disposal. It never waits and decides nothing about values.
 
-// Begin starts build gen of n. A synchronous one is [Building] until Commit; an
-// asynchronous one is [InFlight] and has a value (loading) at once.
-func (g *Graph) Begin(n *Node, gen uint64, async bool) {
+// Begin starts a build of n and returns its number. A synchronous one is [Building] until
+// Commit; an asynchronous one is [InFlight] and has a value (loading) at once.
+func (g *Graph) Begin(n *Node, async bool) (gen uint64) {
 	was := n.On()
+	gen = g.Next()
 	n.serial++
 	n.flags &^= Stale | Over | Mixed
 	n.cursor, n.old, n.marked = 0, int32(len(n.deps)), 0
 	n.at = g.epoch.Load()
+	w := gen << genShift
 	if async {
 		n.phase = Built
 		n.flags |= InFlight
+		n.unplan()
 	} else {
 		n.phase = Building
-		n.token.Store(gen << 1)
-	}
-	g.switched(n, was)
-}
-
-// take takes the token of a synchronous build, so that no Watch moves the cursor. Those
-// who hold it never wait, so spinning is short.
-func (n *Node) take(to uint64) {
-	for {
-		t := n.token.Load()
-		if t&1 == 0 && n.token.CompareAndSwap(t, to) {
-			return
+		if n.replan(); n.plan.Load() != nil {
+			w |= open
 		}
 	}
-}
-
-// Enter takes the token of synchronous build gen without the lock, if that build is
-// running and nobody else has it. Between Enter and Leave only Expected, Recent, Matched
-// and At may be called, and nothing that waits.
-func (n *Node) Enter(gen uint64) bool {
-	return n.token.CompareAndSwap(gen<<1, gen<<1|1)
-}
-
-// Leave gives the token back.
-func (n *Node) Leave(gen uint64) { n.token.Store(gen << 1) }
-
-// Expected returns the dependency whose value the last build watched at this place, or nil.
-func (n *Node) Expected() *Node {
-	if i := int(n.cursor); i < int(n.old) && len(n.deps) == int(n.old) && n.deps[i].kind == Value {
-		return n.deps[i].src
-	}
-	return nil
-}
-
-// Matched notes that this build has watched what was Expected.
-func (n *Node) Matched() { n.cursor++ }
-
-// Recent returns the dependency whose value was watched i+1 places ago, or nil.
-func (n *Node) Recent(i int) *Node {
-	if k := int(n.cursor) - 1 - i; k >= 0 && n.deps[k].kind == Value {
-		return n.deps[k].src
-	}
-	return nil
+	n.Word.Store(w)
+	g.switched(n, was)
+	return gen
 }
 
 // holdsAt reports whether n's value is known to have been current at epoch m: since its
@@ -76,8 +43,8 @@ func (n *Node) holdsAt(m uint64) bool {
 // a dependency that has to be brought up to date first, or nil; Fits is then asked again.
 // If there is no such moment, n is Mixed.
 func (g *Graph) Fits(n, src *Node, gen uint64) (dep *Node) {
-	n.take(gen<<1 | 1)
-	defer n.token.Store(gen << 1)
+	n.freeze()
+	defer n.thaw()
 	if src.holdsAt(n.at) {
 		return nil
 	}
@@ -122,9 +89,8 @@ func (n *Node) changedSince(i int) bool {
 // for a value that this build watches already.
 func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	if n.phase == Building {
-		t := gen << 1
-		n.take(t | 1)
-		defer n.token.Store(t)
+		n.freeze()
+		defer n.thaw()
 	}
 	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Value {
@@ -206,9 +172,9 @@ func (n *Node) watches(src *Node, running bool) bool {
 // synchronous build is judged when it commits.)
 func (g *Graph) follow(n, src *Node) {
 	if n.phase == Built && n.flags&Stale == 0 && !src.Fresh() {
-		g.epoch.Add(1) // nobody who asks from now on is content with n's moment
+		g.tick() // nobody who asks from now on is content with n's moment
 		n.flags |= Pending
-		n.hide()
+		n.Hide()
 		n.Want()
 		g.markFrom(n, Pending, true)
 	}
@@ -267,8 +233,15 @@ func (g *Graph) prune(n *Node) {
 // was outdated after its last Watch (rule P3). A build that was ended meanwhile or saw
 // values of different moments leaves n dirty.
 func (g *Graph) Commit(n *Node) (ok bool) {
-	n.take(0)
+	if w := n.Word.Load(); w&open != 0 && place(w) == int(n.old) {
+		n.cursor = n.old // and stays there: nothing else is expected
+	} else {
+		n.freeze()
+	}
 	n.serial++
+	if int(n.cursor) != len(n.deps) {
+		n.unplan()
+	}
 	g.prune(n)
 	ok = n.flags&(Over|Mixed) == 0
 	n.phase = Built
@@ -366,8 +339,8 @@ func (g *Graph) Halt(n *Node) {
 // The caller has seen to it that n is fresh or a synchronous build that Fits.
 func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
 	if n.phase == Building {
-		n.take(gen<<1 | 1)
-		defer n.token.Store(gen << 1)
+		n.freeze()
+		defer n.thaw()
 	}
 	d := &n.deps[i]
 	if d.kind != Waiting { // another Await of the same source is armed: hear of all that either asks for
@@ -390,7 +363,8 @@ func (g *Graph) Advance(n *Node) {
 func (g *Graph) Dispose(n *Node) {
 	n.serial++
 	n.cursor, n.old = 0, 0
-	n.hide()
+	n.Hide()
+	n.unplan()
 	for i := len(n.deps) - 1; i >= 0; i-- { // last first, so that no edge moves; n counts as it did until all are gone
 		g.unlink(n, i)
 		n.deps[i] = dep{}

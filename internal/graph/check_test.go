@@ -116,10 +116,10 @@ func TestCheckKnowsWhatIsNoViolation(t *testing.T) {
 	w.fresh(x)
 	w.launch(x)
 	s.flags |= Dirty
-	s.hide()
+	s.Hide()
 	w.sound() // a parked watch delivers nothing (P8)
 	s.flags &^= Dirty
-	w.g.Watch(&x.Node, &s.Node, w.gen, Waiting, nil)
+	w.g.Watch(&x.Node, &s.Node, x.Gen(), Waiting, nil)
 	s.flags |= Dirty
 	w.sound() // and one that waits looks again when it is woken
 }

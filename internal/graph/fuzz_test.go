@@ -210,12 +210,10 @@ func (f *fuzzer) rebuild(x *fuzzNode) {
 }
 
 func (f *fuzzer) begin(x *fuzzNode) {
-	x.gen = f.world.gen + 1
 	x.restart()
 	was := x.val
 	x.val = x.val%loading + loading
-	f.world.gen++
-	f.g.Begin(&x.Node, x.gen, true)
+	x.gen = f.g.Begin(&x.Node, true)
 	x.Publish(was != x.val, false, false)
 	x.Show()
 }

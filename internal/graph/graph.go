@@ -8,7 +8,8 @@
 // Every change has an epoch. A node remembers the epoch at which everything it was made
 // from was current (at) and the epoch since which its value is what it is (changedAt).
 // A dependency has changed for a dependent if it changed after the dependent's at:
-// edges need no versions of their own.
+// edges need no versions of their own. Builds are numbered by the same clock: nothing has
+// changed since a build began if its number is greater than the epoch.
 //
 // A change marks what it reaches: dirty (known stale) one step on, pending (maybe
 // stale) beyond, stopping at nodes that are marked already. Marking runs nothing. A
@@ -24,7 +25,8 @@ import "sync/atomic"
 
 // Graph is the nodes of one container tree. Make it ready with Init.
 type Graph struct {
-	epoch atomic.Uint64
+	clock uint64        // the newest epoch or build
+	epoch atomic.Uint64 // of the newest change
 
 	marks []markFrame // scratch of marking
 	uses  []use       // scratch of counting
@@ -42,7 +44,19 @@ type use struct {
 }
 
 // Init makes g ready. Epochs begin at 1: 0 is no moment.
-func (g *Graph) Init() { g.epoch.Store(1) }
+func (g *Graph) Init() { g.tick() }
+
+// Next returns a number that is greater than all before it: of a build, mostly.
+func (g *Graph) Next() uint64 {
+	g.clock++
+	return g.clock
+}
+
+// tick begins an epoch.
+func (g *Graph) tick() uint64 {
+	g.epoch.Store(g.Next())
+	return g.clock
+}
 
 // Epoch returns the epoch of the newest change. It needs no lock.
 func (g *Graph) Epoch() uint64 { return g.epoch.Load() }
@@ -50,7 +64,7 @@ func (g *Graph) Epoch() uint64 { return g.epoch.Load() }
 // Change notes that n has a new value as of now, settled or not, and marks what depends
 // on it, before the owner makes the value visible. Ended returns whose builds that ended.
 func (g *Graph) Change(n *Node, settled bool) {
-	e := g.epoch.Add(1)
+	e := g.tick()
 	n.changedAt = e
 	if n.flags&Stale == 0 { // else n has still to ask its dependencies what changed since at
 		n.at = e
@@ -64,10 +78,10 @@ func (g *Graph) Change(n *Node, settled bool) {
 
 // Invalidate makes n known stale and its dependents maybe stale.
 func (g *Graph) Invalidate(n *Node) {
-	g.epoch.Add(1)
+	g.tick()
 	was := n.flags & Stale
 	n.flags |= Dirty
-	n.hide()
+	n.Hide()
 	n.Want()
 	if was == 0 {
 		g.markFrom(n, Pending, true)
@@ -147,7 +161,7 @@ func (g *Graph) markOne(o *out, level Flags) {
 	if was&Stale != 0 {
 		return
 	}
-	d.hide()
+	d.Hide()
 	d.Want()
 	if len(d.outs) > 0 {
 		g.marks = append(g.marks, markFrame{d, 0})
@@ -228,7 +242,7 @@ func (g *Graph) climb() {
 
 // retouch corrects what a reader without the lock must do.
 func (n *Node) retouch() {
-	if n.flags&Auto != 0 && n.Word.Load() != 0 {
+	if n.flags&Auto != 0 && n.Word.Load()&Readable != 0 {
 		n.Show()
 	}
 }

@@ -104,22 +104,13 @@ type out struct {
 	kind Kind
 }
 
-// Bits of [Node.Word].
-const (
-	Readable uint32 = 1 << iota // built, fresh, not failed: the value may be loaded
-	Touch                       // on standby and to be disposed: a read must be noted
-)
-
-// Node is one vertex. All fields but Word and token are guarded by the lock of the
-// graph's owner; those of a running synchronous build (cursor, at) by its token too.
+// Node is one vertex. All fields but Word and plan are guarded by the lock of the graph's
+// owner.
 type Node struct {
-	Word  atomic.Uint32 // what a reader without the lock must know
+	Word  atomic.Uint64 // see [Readable]
 	phase Phase
 	flags Flags
-	// token guards the cursor of a running synchronous build: 0 none, gen<<1 free,
-	// gen<<1|1 taken. A Watch that finds its dependency where the last build had it
-	// takes only this.
-	token atomic.Uint64
+	plan  atomic.Pointer[plan]
 
 	Host  Host
 	Queue *Queue
@@ -127,7 +118,7 @@ type Node struct {
 	deps []dep // [0,cursor) made again, [cursor,old) of the last build, [old,) new
 	outs []out
 
-	cursor, old, marked int32
+	cursor, old, marked int32 // cursor: of a running synchronous build only after freeze
 	subs                int32 // listeners that are not dependents, paused ones included
 	active              int32 // users that are not paused
 	waiters             int32 // Awaits that wait: they want it fresh, and count as dependents already
@@ -169,8 +160,7 @@ func (n *Node) Users() int { return int(n.subs) + len(n.outs) }
 // ActiveUsers counts the users that are not paused.
 func (n *Node) ActiveUsers() int { return int(n.active) }
 
-// At is the epoch at which all that the value was made from was current. In a running
-// synchronous build it is guarded by the token.
+// At is the epoch at which all that the value was made from was current.
 func (n *Node) At() uint64 { return n.at }
 
 // Deps calls yield for each dependency of the latest build, in recorded order.
@@ -206,31 +196,6 @@ func (n *Node) parked(i int) bool {
 	return n.flags&InFlight != 0 && n.unmatched(i)
 }
 
-// unmatched reports whether edge i of a running build belongs to the build before. For a
-// synchronous build only its own calls, which have the token, may ask: the cursor moves
-// without the lock.
+// unmatched reports whether edge i of a running build belongs to the build before. A
+// synchronous build must be frozen.
 func (n *Node) unmatched(i int) bool { return i >= int(n.cursor) && i < int(n.old) }
-
-// hide keeps readers without the lock away.
-func (n *Node) hide() {
-	if n.Word.Load() != 0 {
-		n.Word.Store(0)
-	}
-}
-
-// Hide keeps readers without the lock away until Show.
-func (n *Node) Hide() { n.hide() }
-
-// Show lets readers without the lock in, if the value is fit to be read.
-func (n *Node) Show() {
-	var w uint32
-	if n.Fresh() && n.flags&failed == 0 {
-		w = Readable
-		if n.active == 0 && n.flags&Auto != 0 {
-			w |= Touch
-		}
-	}
-	if n.Word.Load() != w {
-		n.Word.Store(w)
-	}
-}

@@ -15,7 +15,6 @@ type world struct {
 	t     testing.TB
 	g     Graph
 	q     Queue
-	gen   uint64
 	built []string // names, in the order in which builds began
 	heard []string // "name Event", in the order in which hosts were told
 	quick int      // watches that found what they expected without the lock
@@ -105,10 +104,8 @@ func (w *world) build(c *cell) {
 }
 
 func (w *world) begin(c *cell) *run {
-	w.gen++
 	w.built = append(w.built, c.name)
-	w.g.Begin(&c.Node, w.gen, false)
-	return &run{w, c, w.gen}
+	return &run{w, c, w.g.Begin(&c.Node, false)}
 }
 
 func (w *world) end(r *run, v int) (ok bool) {
@@ -126,12 +123,11 @@ func (w *world) end(r *run, v int) (ok bool) {
 
 // launch begins an asynchronous build of c.
 func (w *world) launch(c *cell) (gen uint64) {
-	w.gen++
 	w.built = append(w.built, c.name)
-	w.g.Begin(&c.Node, w.gen, true)
+	gen = w.g.Begin(&c.Node, true)
 	c.Publish(true, false, false)
 	c.Show()
-	return w.gen
+	return gen
 }
 
 // set makes v the value of a state.
@@ -155,15 +151,8 @@ func (r *run) watch(src *cell) int {
 
 func (r *run) quick(src *cell) bool {
 	n := &r.c.Node
-	if !n.Enter(r.gen) {
-		return false
-	}
-	defer n.Leave(r.gen)
-	if n.Expected() != &src.Node || src.Word.Load()&Readable == 0 || n.At() != r.w.g.Epoch() {
-		return false
-	}
-	n.Matched()
-	return true
+	expected, word := n.Expected(r.gen)
+	return expected == &src.Node && src.Word.Load()&Readable != 0 && r.w.g.Epoch() < r.gen && n.Matched(word)
 }
 
 func (r *run) slow(src *cell, kind Kind, sel *Sel) int {
