@@ -234,8 +234,8 @@ func (p *asyncProvider[T]) fail(s *start, err error) {
 	p.land(s, zero, err)
 }
 
-// land publishes what the function of build gen, which has returned, came to, unless the
-// build is over (rule C4).
+// land publishes what the function of s, which has returned, came to, unless its build is
+// over (rule C4).
 func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	e, gen := s.e, s.gen
 	a := after{landed: true}

@@ -52,7 +52,7 @@ func (n *AsyncNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T,
 
 // Resolve is [Resolve] of the notifier's own provider.
 func (n *AsyncNotifier[T]) Resolve(ctx context.Context) (T, error) {
-	return resolveState[T](&n.seat, ctx, "Resolve")
+	return resolveState[T](&n.seat, ctx)
 }
 
 // Ref returns the ref of the newest build (rule N2).
@@ -96,7 +96,7 @@ func (n *StreamNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T
 
 // Resolve is [Resolve] of the notifier's own provider.
 func (n *StreamNotifier[T]) Resolve(ctx context.Context) (T, error) {
-	return resolveState[T](&n.seat, ctx, "Resolve")
+	return resolveState[T](&n.seat, ctx)
 }
 
 // Ref returns the ref of the newest build (rule N2).
@@ -183,10 +183,10 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 }
 
 // resolveState is Resolve of the asynchronous notifiers.
-func resolveState[T any](s *seat, ctx context.Context, op string) (v T, err error) {
-	e := s.element(op)
+func resolveState[T any](s *seat, ctx context.Context) (v T, err error) {
+	e := s.element("Resolve")
 	if ctx == nil {
-		misuse(e.p, "%s needs a context: use context.Background if there is none", op)
+		misuse(e.p, "Resolve needs a context: use context.Background if there is none")
 	}
 	if err := s.gone(e); err != nil {
 		return v, err
@@ -245,7 +245,7 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 	var now AsyncValue[T]
 	var build uint64
 	for {
-		if _, err := resolveState[T](s, ctx, "Update"); err != nil && !s.failed(e) {
+		if _, err := resolveState[T](s, ctx); err != nil && !s.atRest(e) {
 			return v, err
 		}
 		t.mu.Lock()
@@ -268,8 +268,8 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 	return v, assign(s, "Update", Data(v), build)
 }
 
-// failed reports whether the state is a failure at rest.
-func (s *seat) failed(e *element) bool {
+// atRest reports whether there is a state at rest: an error that came of it is the state's.
+func (s *seat) atRest(e *element) bool {
 	e.c.tree.mu.Lock()
 	defer e.c.tree.mu.Unlock()
 	return s.sits(e) && e.Phase() == graph.Built && e.atRest()

@@ -165,9 +165,9 @@ func (v AsyncValue[T]) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// When returns what the function for v's state returns: loading for a first load and a
-// reload; while refreshing, and at rest, failed if there is an error, else data; a state
-// with neither is loading. None of the functions may be nil.
+// When returns what the function for v's state returns: loading for a first load, a reload
+// and a retry that is pending; while refreshing, and at rest, failed if there is an error,
+// else data; a state with neither is loading (rule D11). None of the functions may be nil.
 func When[T, R any](v AsyncValue[T], data func(T) R, failed func(error) R, loading func() R) R {
 	switch {
 	case v.load == firstLoad, v.load == reloading, v.load == retrying, v.err == nil && !v.has:

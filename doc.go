@@ -252,8 +252,8 @@
 // hooks of one container never run at the same time, so they need no lock against each
 // other; against the rest of the program they do. Four are outside that order: OnDispose and
 // OnManualInvalidation hooks run on the goroutine that ends the build, the call for
-// FireImmediately on that of its Listen, and observers where the event happens, beside the
-// turn if there is one.
+// FireImmediately on that of its Listen, and observers each time on a goroutine made for it,
+// for which the one that caused the event waits.
 //
 // A slow listener delays the others of its container and, if you are the one who runs the
 // turn, you. It does not delay readers, writers on other goroutines, or the results of

@@ -240,9 +240,9 @@ func (e *element) told(a *after) (hooks []*hook) {
 			}
 		}
 		for _, j := range joins {
-			kind, ev, tell := onAdd, evJoined, tellAdded
+			kind, ev, tell := onAdd, evListenerAdded, tellListenerAdded
 			if !j.came {
-				kind, ev, tell = onRemove, evLeft, tellRemoved
+				kind, ev, tell = onRemove, evListenerRemoved, tellListenerRemoved
 			}
 			if j.hooks {
 				hooks = l.pick(hooks, kind)

@@ -6,17 +6,19 @@ package weir
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// MutationStatus says how far a [Mutation] is.
+// MutationStatus says how far a [Mutation] is. A run makes it pending, from whatever it is;
+// Reset, and being disposed when nobody listens, make it idle.
 type MutationStatus uint8
 
 const (
-	MutationIdle    MutationStatus = iota // nothing has run, or it was reset
-	MutationPending                       // a run has not returned
-	MutationSuccess                       // the last run has returned a value
-	MutationFailed                        // the last run has returned an error
+	MutationIdle    MutationStatus = iota // nothing has run, or it was reset; next: pending
+	MutationPending                       // the newest run has not returned; next: success, failed, idle
+	MutationSuccess                       // the newest run has returned a value; next: pending, idle
+	MutationFailed                        // the newest run has returned an error, or panicked; next: pending, idle
 )
 
 // String returns the status's name.
@@ -74,7 +76,7 @@ func (s MutationState[T]) GoString() string { return s.String() }
 // provider.
 type Mutation[T any] struct {
 	provider[MutationState[T]]
-	keyed *Family[any, Mutation[T]]
+	keyed *Family[any, Mutation[T]] // what Of makes; nil for one of those
 }
 
 // NewMutation returns a mutation. Of the options [Name], [DisposeDelay] and [Scoped] make
@@ -83,13 +85,12 @@ func NewMutation[T any](opts ...ProviderOption) *Mutation[T] {
 	m := &Mutation[T]{}
 	m.init(mutationKind, m, append([]ProviderOption{AutoDispose()}, opts...))
 	m.ready()
-	of := append(append([]ProviderOption(nil), opts...), Name(m.Name()))
 	m.keyed = newFamily(mutationKind, func(any) *Mutation[T] {
 		k := &Mutation[T]{}
 		k.init(mutationKind, k, []ProviderOption{AutoDispose()})
 		k.ready()
 		return k
-	}, of)
+	}, slices.Concat(opts, []ProviderOption{Name(m.Name())}))
 	return m
 }
 
@@ -140,10 +141,10 @@ func canCompare(key any) (ok bool) {
 	return true
 }
 
-// Run runs fn and returns what it returns. Meanwhile the state is pending, then success
-// or failed, unless another run was started or the mutation reset in between: the newest
-// run owns the state, older ones still return. The scope that fn
-// gets keeps what is read through it alive and active until fn returns; writes go straight
+// Run runs fn on the caller's goroutine and returns what it returns. Meanwhile the state is
+// pending, then success or failed, unless another run was started or the mutation reset in
+// between: the newest run owns the state, older ones still return. The scope that fn gets
+// keeps what is read through it alive and active until fn returns; writes go straight
 // through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
 // closes. A panic in fn is the failure of the state, and goes on to the caller.
 //
@@ -173,13 +174,7 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 	h := &runScope{c: from}
 	began := time.Now()
 	var a after
-	if from.wanted&evMutation != 0 {
-		from.observe(b, &a, func(o *Observer) {
-			if o.MutationStarted != nil {
-				o.MutationStarted(MutationStartedEvent{b.Name(), from, began})
-			}
-		})
-	}
+	from.mutationStarted(b, began, &a)
 	returned := false
 	defer func() {
 		if !returned {
@@ -197,13 +192,7 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 		if err != nil {
 			next = MutationState[T]{status: MutationFailed, err: err, run: run}
 		}
-		if from.wanted&evMutation != 0 {
-			from.observe(b, &a, func(o *Observer) {
-				if o.MutationEnded != nil {
-					o.MutationEnded(MutationEndedEvent{b.Name(), from, time.Now(), time.Since(began), err})
-				}
-			})
-		}
+		from.mutationEnded(b, began, err, &a)
 		m.finish(e, next, &a)
 		a.rethrow()
 	}()
@@ -264,7 +253,9 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 	m.put(e, &next, a)
 }
 
-// Reset makes the mutation idle. Runs under way go on and return, but no longer show.
+// Reset makes the mutation idle. Runs under way go on and return, but no longer show. What
+// is idle, or has never run, stays as it is; after Close, and through a ref that is over,
+// Reset does nothing.
 func (m *Mutation[T]) Reset(s Scope) {
 	b := m.watchable("Reset")
 	at := scopeOf(s, b, "Reset")

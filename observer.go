@@ -13,11 +13,11 @@ import (
 
 // Observer sees every event of a container and of its children, for logs, metrics and
 // inspectors. Set the functions that are wanted; more may be added. They are called
-// without a lock, on whatever goroutine caused the event, also at the same time for
-// different elements: they must be safe for concurrent use (rule G13). What a turn tells of
-// one element comes in order; BuildStarted and BuildEnded come from the function's own
-// goroutine and may be seen a little before or after that. A function that panics or ends
-// its goroutine skips no other (E3).
+// without a lock, on a goroutine of their own for which whoever caused the event waits, also
+// at the same time for different elements: they must be safe for concurrent use (rule G13).
+// What a turn tells of one element comes in order; BuildStarted and BuildEnded come with the
+// build function, and may be seen a little before or after that. A function that panics or
+// ends its goroutine skips no other (E3).
 type Observer struct {
 	ProviderAdded   func(ProviderAddedEvent)   // an element has its first value
 	BuildStarted    func(BuildStartedEvent)    // a build function is about to be called
@@ -106,8 +106,8 @@ type ContainerClosedEvent struct {
 
 // MutationStartedEvent says that a mutation runs.
 type MutationStartedEvent struct {
-	Mutation  string // its name
-	Container *Container
+	Mutation  string     // its name
+	Container *Container // of the scope that Run was given
 	At        time.Time
 }
 
@@ -163,13 +163,13 @@ const (
 	evCancelled
 	evResumed
 	evDisposed
-	evJoined
-	evLeft
+	evListenerAdded
+	evListenerRemoved
 	evClosed
 	evMutation
 	evStorage
 
-	evElement = evClosed - 1 // those of an element
+	evElement = evClosed - 1 // those above it: of the life of an element
 )
 
 // wanted is the events that o wants to hear of.
@@ -177,8 +177,8 @@ func (o *Observer) wanted() (set events) {
 	for ev, want := range map[events]bool{
 		evAdded: o.ProviderAdded != nil, evStarted: o.BuildStarted != nil, evEnded: o.BuildEnded != nil,
 		evUpdated: o.Updated != nil, evFailed: o.Failed != nil, evCancelled: o.Cancelled != nil,
-		evResumed: o.Resumed != nil, evDisposed: o.Disposed != nil, evJoined: o.ListenerAdded != nil,
-		evLeft: o.ListenerRemoved != nil, evClosed: o.ContainerClosed != nil,
+		evResumed: o.Resumed != nil, evDisposed: o.Disposed != nil, evListenerAdded: o.ListenerAdded != nil,
+		evListenerRemoved: o.ListenerRemoved != nil, evClosed: o.ContainerClosed != nil,
 		evMutation: o.MutationStarted != nil || o.MutationEnded != nil, evStorage: o.StorageFailed != nil,
 	} {
 		if want {
@@ -189,9 +189,10 @@ func (o *Observer) wanted() (set events) {
 }
 
 // observed reports whether anybody wants to hear of e.
-func (e *element) observed() bool { return e.c.wanted&evElement != 0 && e.p.kind != mutationKind }
+func (e *element) observed() bool { return e.wants(evElement) }
 
-// wants reports whether anybody wants to hear that of e.
+// wants reports whether anybody wants to hear one of ev of e. Of a mutation its runs are
+// told, not its element.
 func (e *element) wants(ev events) bool { return e.c.wanted&ev != 0 && e.p.kind != mutationKind }
 
 // observe calls tell for each observer of c, on a goroutine of their own, and waits for it:
@@ -219,6 +220,7 @@ func observing(fn func()) (r any, exited bool) { return apart(func() { onWatch(f
 //go:noinline
 func onWatch(fn func()) { fn() }
 
+// started tells of a build function that is about to be called.
 func (e *element) started(gen uint64, why BuildReason, a *after) {
 	if !e.wants(evStarted) {
 		return
@@ -283,13 +285,13 @@ func tellResumed(o *Observer, ev Event) {
 	}
 }
 
-func tellAdded(o *Observer, ev Event) {
+func tellListenerAdded(o *Observer, ev Event) {
 	if o.ListenerAdded != nil {
 		o.ListenerAdded(ListenerAddedEvent{ev})
 	}
 }
 
-func tellRemoved(o *Observer, ev Event) {
+func tellListenerRemoved(o *Observer, ev Event) {
 	if o.ListenerRemoved != nil {
 		o.ListenerRemoved(ListenerRemovedEvent{ev})
 	}
@@ -363,6 +365,7 @@ func (x *outlook) deliver(fail *PanicError) {
 	}
 }
 
+// tellFailed tells of a build that failed for good.
 func (c *Container) tellFailed(p *base, a *after, ev FailedEvent) {
 	if c.wanted&evFailed == 0 {
 		return
@@ -370,6 +373,33 @@ func (c *Container) tellFailed(p *base, a *after, ev FailedEvent) {
 	c.observe(p, a, func(o *Observer) {
 		if o.Failed != nil {
 			o.Failed(ev)
+		}
+	})
+}
+
+// mutationStarted tells of a run of the mutation p that begins at at.
+func (c *Container) mutationStarted(p *base, at time.Time, a *after) {
+	if c.wanted&evMutation == 0 {
+		return
+	}
+	ev := MutationStartedEvent{p.Name(), c, at}
+	c.observe(p, a, func(o *Observer) {
+		if o.MutationStarted != nil {
+			o.MutationStarted(ev)
+		}
+	})
+}
+
+// mutationEnded tells of a run of p that has returned.
+func (c *Container) mutationEnded(p *base, began time.Time, err error, a *after) {
+	if c.wanted&evMutation == 0 {
+		return
+	}
+	now := time.Now()
+	ev := MutationEndedEvent{p.Name(), c, now, now.Sub(began), err}
+	c.observe(p, a, func(o *Observer) {
+		if o.MutationEnded != nil {
+			o.MutationEnded(ev)
 		}
 	})
 }

@@ -11,7 +11,8 @@ import (
 
 // Override replaces a provider in the container that it is given to. The methods
 // OverrideWithValue, OverrideWithData, OverrideWith and OverrideWithBuild of providers make
-// them, and OverrideWith of families.
+// them, and OverrideWith of families; a nil function is a *UsageError there. One may be given
+// to any number of containers.
 type Override interface {
 	ContainerOption
 	override()

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func DestroyKey(key string) PersistOption {
 // it; the default is a second. A d that is not positive is a *UsageError.
 func RestoreWait(d time.Duration) PersistOption {
 	if d <= 0 {
-		misuse(nil, "RestoreWait(%v) is not positive", d)
+		misuse(nil, "RestoreWait(%v) is not positive: leave it out to wait a second", d)
 	}
 	return persistOption(func(k *keeping) { k.wait = d })
 }
@@ -74,8 +75,7 @@ type persistence[T any] struct {
 // goes on as if nothing were stored: what cannot be understood is set aside under the key
 // with ".damaged" at its end, and what cannot be read is not replaced by what the first
 // build returns, only by what is written afterwards. What is stored already is not written
-// again. Two live
-// elements with one key in one storage are such an error.
+// again. Two live elements with one key in one storage are such an error.
 //
 // In a family give each member a key of its own, in create. A nil s or codec and an empty
 // key are a *UsageError; so is a provider that is no notifier, or has a state other than T.
@@ -95,13 +95,13 @@ func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption
 
 // persisted is the persistence of p's settings, or nil.
 func persisted[T any](b *base) *persistence[T] {
-	any := b.settings().persist
-	if any == nil {
+	given := b.settings().persist
+	if given == nil {
 		return nil
 	}
-	x, ok := any.(*persistence[T])
+	x, ok := given.(*persistence[T])
 	if !ok {
-		misuse(b, "Persist was given a %T, but the state is a %T", any, new(T))
+		misuse(b, "Persist needs a codec of the state's type: give it a Codec[%v]", reflect.TypeFor[T]())
 	}
 	return x
 }
@@ -261,9 +261,10 @@ func (e *element) storageFailed(op, key string, err error) {
 }
 
 // restore reads the state of e for the first build of its life, and has the states to come
-// saved. It returns false if there is nothing, and to those that come later in the life.
-func (x *persistence[T]) restore(ctx context.Context, e *element, encode func(raw any) (T, bool)) (v T, ok bool) {
-	s, first := x.own(e, encode)
+// saved, of which value takes the data. It returns false if there is nothing, and to those
+// that come later in the life.
+func (x *persistence[T]) restore(ctx context.Context, e *element, value func(raw any) (T, bool)) (v T, ok bool) {
+	s, first := x.own(e, value)
 	if !first {
 		if s != nil { // the first build is run again
 			e.c.tree.mu.Lock()
@@ -309,12 +310,10 @@ func (x *persistence[T]) restore(ctx context.Context, e *element, encode func(ra
 	if s.noted == 0 { // else something newer is on its way
 		s.stored = r.data
 	}
-	e.c.tree.mu.Unlock()
 	if r.ok && !e.async {
-		e.c.tree.mu.Lock()
 		s.restored = r.v
-		e.c.tree.mu.Unlock()
 	}
+	e.c.tree.mu.Unlock()
 	return r.v, r.ok
 }
 
@@ -391,7 +390,7 @@ func (x *persistence[T]) read(ctx context.Context) (f found[T], err error) {
 	if err != nil {
 		return found[T]{op: "read"}, err
 	}
-	rec, err := open(stored, x.key)
+	rec, err := unseal(stored, x.key)
 	if err == nil && (rec.destroy != x.destroy || !rec.expires.IsZero() && !time.Now().Before(rec.expires)) {
 		return found[T]{op: "delete"}, x.storage.Delete(ctx, x.key)
 	}
@@ -407,10 +406,11 @@ func (x *persistence[T]) read(ctx context.Context) (f found[T], err error) {
 
 // Persisted waits until the state that p has now is saved, and returns the error of that
 // save if it failed, or the cause of ctx if that ends first. Without [Persist], or with
-// nothing to save, it returns at once. p's element is not built.
+// nothing to save, it returns at once. p's element is not built. A nil ctx or p is a
+// *UsageError.
 func Persisted(ctx context.Context, s Scope, p AnyProvider) error {
 	if ctx == nil {
-		misuse(nil, "Persisted needs a context")
+		misuse(nil, "Persisted needs a context: use context.Background if there is none")
 	}
 	anyProviders([]AnyProvider{p}, "Persisted")
 	at := scopeOf(s, p.identity(), "Persisted")

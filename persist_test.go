@@ -4,7 +4,7 @@ package weir_test
 
 import (
 	"context"
-	"errors"
+	"io/fs"
 	"sync"
 	"testing"
 	"time"
@@ -225,7 +225,7 @@ func TestAStorageThatFailsIsToldAndTheBuildGoesOn(t *testing.T) {
 			body := func(t *testing.T) {
 				var failures []string
 				c := persistedContainer(t, &failures)
-				p := savedProvider(constant(4), weir.Persist(s, "n", weir.JSON[int]{}))
+				p := savedProvider(constant(4), weir.Persist(s, "n", weir.JSON[int]{}, weir.RestoreWait(10*time.Millisecond)))
 				v, err := weir.Resolve(t.Context(), c, p)
 				require.NoError(t, err)
 				require.Equal(t, 4, v)
@@ -325,10 +325,12 @@ func TestFileStorageKeepsKeysApart(t *testing.T) {
 	require.NoError(t, s.Delete(t.Context(), "a"))
 	require.NoError(t, s.Delete(t.Context(), "a"))
 	_, err = s.Read(t.Context(), "a")
-	require.True(t, errors.Is(err, errNotExist()))
+	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func errNotExist() error {
-	_, err := (&weir.MemoryStorage{}).Read(context.Background(), "x")
-	return errors.Unwrap(err)
+func TestMemoryStorageSaysThatAKeyIsMissing(t *testing.T) {
+	var s weir.MemoryStorage
+	_, err := s.Read(t.Context(), "a")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, s.Delete(t.Context(), "a"))
 }

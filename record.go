@@ -13,9 +13,12 @@ import (
 	"time"
 )
 
-// Codec turns states into bytes and back, for [Persist]. It is called from any goroutine.
+// Codec turns states into bytes and back, for [Persist]. It is called from any goroutine. An
+// error or a panic is told to observers (StorageFailed), and the state goes on.
 type Codec[T any] interface {
+	// Encode returns v as bytes: the same for the same v, or it is written again each time.
 	Encode(v T) ([]byte, error)
+	// Decode returns what Encode made data of. It must not change data.
 	Decode(data []byte) (T, error)
 }
 
@@ -31,14 +34,15 @@ func (JSON[T]) Decode(data []byte) (v T, err error) {
 	return v, err
 }
 
-// record is what is stored: a line of text with the checksum of all that follows it, when
-// it expires, the destroy key and the key; then the data.
+// record is what is stored: a line of text with a mark, the checksum and the length of all
+// that follows them, when it expires, the destroy key and the key; then the data.
 type record struct {
 	expires time.Time // zero: never
 	destroy string
 	data    []byte
 }
 
+// recordMagic begins every record, and has the version of the form.
 const recordMagic = "weir-state/1"
 
 // seal makes the record of data, saved now.
@@ -51,8 +55,8 @@ func (x *persistence[T]) seal(data []byte) []byte {
 	return fmt.Appendf(nil, "%s %08x %d %s", recordMagic, crc32.ChecksumIEEE(body), len(body), body)
 }
 
-// open takes a record apart that was stored under key.
-func open(stored []byte, key string) (rec record, err error) {
+// unseal takes a record apart that was stored under key.
+func unseal(stored []byte, key string) (rec record, err error) {
 	bad := func(what string) (record, error) {
 		return record{}, fmt.Errorf("weir: what is stored under %q %s: it is not restored", key, what)
 	}

@@ -17,7 +17,7 @@ import (
 // retries.
 type RetryPolicy func(attempt int, err error) (delay time.Duration, ok bool)
 
-// Backoff returns a policy of that many attempts: the first after base, each further one
+// Backoff returns a policy of that many retries: the first after base, each further one
 // after twice the time, but never more than max. A base or max that is not positive, a
 // max below base, or negative attempts are a *UsageError.
 func Backoff(base, max time.Duration, attempts int) RetryPolicy {
@@ -39,7 +39,8 @@ func Backoff(base, max time.Duration, attempts int) RetryPolicy {
 	}
 }
 
-// DefaultRetry is Riverpod's: ten attempts, after 200 ms doubling to 6.4 s.
+// DefaultRetry is the [RetryPolicy] that Riverpod has: ten retries, the first after 200 ms,
+// doubling to 6.4 s.
 func DefaultRetry(attempt int, err error) (delay time.Duration, ok bool) {
 	return Backoff(200*time.Millisecond, 6400*time.Millisecond, 10)(attempt, err)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -368,10 +369,12 @@ func TestA6IsRetryingAndWhen(t *testing.T) {
 		if !v.IsRetrying() || !v.IsLoading() || !v.HasError() || v.IsRefreshing() || v.IsReloading() {
 			t.Errorf("pending: %v", v)
 		}
+		require.Equal(t, "loading", weir.When(v, strconv.Itoa, error.Error, func() string { return "loading" }))
 		pass(time.Second)
 		if v = s.Read(); v.IsRetrying() || v.IsLoading() || !v.HasError() {
 			t.Errorf("given up: %v", v)
 		}
+		require.Equal(t, "boom", weir.When(v, strconv.Itoa, error.Error, func() string { return "loading" }))
 	})
 }
 

@@ -86,7 +86,7 @@ func (c *Container) override(p *base) *override {
 	return whole
 }
 
-// overridesAny is whether c overrides d, of a family also one of its members.
+// overridesAny reports whether c overrides d, of a family also one of its members.
 func (c *Container) overridesAny(d *base) bool {
 	for i := range c.overrides {
 		if o := c.overrides[i].p; o == d || o.member != nil && o.member.family == d || d.member != nil && d.member.family == o {

@@ -33,16 +33,21 @@ type Storage interface {
 // temporary file is written and synced, then renamed, and the directory synced, so that
 // after a crash at any byte the next start finds the old or the new value, never neither.
 // Several processes may use one directory: each file is whole at any time, and the last
-// writer wins; nobody is told of what another process writes.
+// writer wins; nobody is told of what another process writes. Make one with
+// [NewFileStorage].
 type FileStorage struct {
 	dir string
 }
 
-// strayAge is how old a temporary file must be to be taken for one of a process that has died.
-const strayAge = time.Hour
+const (
+	tempPrefix = ".weir-"  // of temporary files; no key's file name begins with a dot
+	strayAge   = time.Hour // of a temporary file that is taken for one of a process that has died
+	maxName    = 150       // bytes of a key's file name, without its ending; longer ones end with a hash of the key
+)
 
 // NewFileStorage returns a storage in dir, which is made if it does not exist, readable by
 // the user alone. Temporary files that a crash left there more than an hour ago are removed.
+// It fails if dir cannot be made or listed.
 func NewFileStorage(dir string) (*FileStorage, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("weir: file storage: %w", err)
@@ -59,12 +64,6 @@ func NewFileStorage(dir string) (*FileStorage, error) {
 	return &FileStorage{dir}, nil
 }
 
-// tempPrefix begins the names of temporary files; no key's file name begins with a dot.
-const tempPrefix = ".weir-"
-
-// maxName is how long a file name made of a key may be; longer ones are made of its hash.
-const maxName = 150
-
 // path returns the file of key: what is not a lower-case letter, digit, dash, underscore or
 // inner dot is escaped, so that file systems that fold case keep keys apart.
 func (s *FileStorage) path(key string) string {
@@ -80,7 +79,7 @@ func (s *FileStorage) path(key string) string {
 	name := b.String()
 	if len(name) > maxName {
 		sum := sha256.Sum256([]byte(key))
-		name = name[:maxName-70] + "%" + hex.EncodeToString(sum[:])
+		name = name[:maxName-70] + "%" + hex.EncodeToString(sum[:]) // 70: the mark, the hash, the ending
 	}
 	return filepath.Join(s.dir, name+".weir")
 }

@@ -120,7 +120,8 @@ func (e *element) wakeEmitters() {
 
 // FromChan returns a build function for [NewStreamProvider] that emits what open's
 // channel yields until it is closed or the build is over. open is called once for each
-// build, and should have the channel fed until ctx is done.
+// build, and should have the channel fed until ctx is done; its error is that of the
+// stream. A nil open is a *UsageError.
 func FromChan[T any](open func(ctx context.Context, ref Ref) (<-chan T, error)) func(ctx context.Context, ref Ref, emit func(T) bool) error {
 	if open == nil {
 		misuse(nil, "FromChan needs a function")
@@ -148,7 +149,8 @@ func FromChan[T any](open func(ctx context.Context, ref Ref) (<-chan T, error)) 
 
 // FromSeq returns a build function for [NewStreamProvider] that emits what open's
 // sequence yields, until it ends, yields an error, or the build is over. open is called
-// once for each build; the sequence should end when ctx is done.
+// once for each build; the sequence should end when ctx is done. A nil open is a
+// *UsageError.
 func FromSeq[T any](open func(ctx context.Context, ref Ref) iter.Seq2[T, error]) func(ctx context.Context, ref Ref, emit func(T) bool) error {
 	if open == nil {
 		misuse(nil, "FromSeq needs a function")

@@ -63,12 +63,11 @@ func (n *Notifier[T]) Set(v T) { n.write(nil, "Set", nil, &v) }
 // [StateProvider.Update]. In Build it is a *UsageError.
 func (n *Notifier[T]) Update(f func(T) T) T { return n.write(nil, "Update", f, nil) }
 
-// SetIn is Set through a scope: the [Tx] of a batch stages it, a [Ref] that is over does
-// nothing.
+// SetIn is Set through a scope: the [Tx] of a batch stages it, through a [Ref] that is over
+// it does nothing. A scope of another container tree than the notifier's is a *UsageError.
 func (n *Notifier[T]) SetIn(s Scope, v T) { n.write(given(s, "SetIn"), "SetIn", nil, &v) }
 
-// UpdateIn is Update through a scope: the [Tx] of a batch stages it, a [Ref] that is over
-// does nothing.
+// UpdateIn is Update through a scope, as SetIn is Set.
 func (n *Notifier[T]) UpdateIn(s Scope, f func(T) T) T {
 	return n.write(given(s, "UpdateIn"), "UpdateIn", f, nil)
 }

@@ -58,6 +58,7 @@ type line struct {
 }
 
 // NewEvents returns an empty record of events of the given kinds, of all if none is given.
+// A nil t is a *weir.UsageError.
 func NewEvents(t testing.TB, kinds ...EventKind) *Events {
 	if t == nil {
 		misuse("NewEvents needs the T of the test")

@@ -2,8 +2,8 @@ package weirtest
 
 // This file owns the search for listeners that were left open, in what snapshots show.
 //
-// A snapshot has, for each element, how many listeners there are and how many of them count
-// as paused, and the names of what it watches. Watches can be taken off. Listeners that
+// A snapshot has, for each element, how many listeners there are, how many of them count as
+// paused, and the names of what it watches. So watches can be taken off. Listeners that
 // builds have made through their refs cannot be told from a test's own; but they count as
 // paused unless their build is in use or in flight. So when no build is in flight that
 // nobody uses, an element that is active at all proves that somebody has left something

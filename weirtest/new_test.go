@@ -1,7 +1,7 @@
 package weirtest
 
-// This file holds the negative controls of New: each plants one thing that it is to find, and sees it found. What is no leak is in
-// noleak_test.go.
+// This file holds the negative controls of New: each plants one thing that it is to find,
+// and sees it found. What is no leak is in noleak_test.go.
 
 import (
 	"context"

@@ -28,7 +28,7 @@ type Recorder[S any] struct {
 
 // Record listens to src and keeps its values, beginning with the one at the time of the
 // call, until [Recorder.Close] or the end of the test. It counts as a listener meanwhile.
-// opts are those of [weir.Listen]; [weir.Weak] is a *weir.UsageError. Without
+// opts are those of [weir.Listen]; [weir.Weak] and a nil t are a *weir.UsageError. Without
 // [weir.OnError] a synchronous build that panics goes to the panic handler, and fails a
 // test whose container is from [New].
 //

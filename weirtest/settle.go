@@ -28,8 +28,8 @@ import (
 //
 // The test ends there, with FailNow, if that does not come to be: outside of a bubble after
 // ten seconds, in one if a listener or hook is blocked. Like FailNow, Settle is to be called
-// on the goroutine of the test; inside a hook, listener or build it would wait for its own
-// caller.
+// on the goroutine of the test, by one at a time in a bubble; inside a hook, listener or
+// build it would wait for its own caller. A nil t is a *weir.UsageError.
 func Settle(t testing.TB, cs ...*weir.Container) {
 	if t == nil {
 		misuse("Settle needs the T of the test")

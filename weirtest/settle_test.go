@@ -182,15 +182,7 @@ func TestTwoSettlesInOneBubble(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 2 {
 			wg.Go(func() {
-				f := &fakeTB{TB: t}
-				func() {
-					done := make(chan struct{})
-					go func() {
-						defer close(done)
-						Settle(f)
-					}()
-					<-done
-				}()
+				f := outcome(t, func(t testing.TB) { Settle(t) })
 				mu.Lock()
 				failed += len(f.errors)
 				mu.Unlock()

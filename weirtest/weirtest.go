@@ -45,8 +45,8 @@ func New(t testing.TB, opts ...weir.ContainerOption) *weir.Container {
 
 func misuse(message string) { panic(&weir.UsageError{Message: "weirtest: " + message}) }
 
-// check is one container and what is known of it: from its events, for its snapshots name
-// neither build functions nor where a provider was declared.
+// check is one container and what is known of it: from its events, for its snapshots show
+// neither build functions that are over nor what has left.
 type check struct {
 	t        testing.TB
 	c        *weir.Container
