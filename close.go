@@ -69,7 +69,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		x.i = -1 // out of the heap, for builds that return later
 	}
 	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
-	c.timers, c.prepared = nil, nil
+	c.timers = nil
 	c.turn.changed, c.turn.used = 0, 0
 	if !c.turn.running { // else it lets them go
 		c.flushed()
