@@ -3,7 +3,9 @@ package weir_test
 // UpdateOverrides (S5) beside others: it is one step, however long the functions of a family's override take and however they end.
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,4 +77,40 @@ func TestS5AnUpdateWhoseFunctionPanicsUpdatesNothing(t *testing.T) {
 		c.UpdateOverrides(x.OverrideWithValue("1"), f.OverrideWith(says("1", nil)))
 		require.Equal(t, []string{"1", "1", "1"}, all())
 	})
+}
+
+func TestA4AStreamThatComesWithAnUpdateHearsOfListeners(t *testing.T) {
+	// Planted bug: whether an element is told who listens is settled by what built it first: emit of a stream that takes the place of a
+	// value sleeps for ever.
+	counting := func(_ context.Context, _ weir.Ref, emit func(int) bool) error {
+		for i := 1; emit(i); i++ {
+			time.Sleep(time.Second)
+		}
+		return nil
+	}
+	p := weir.NewStreamProvider(counting)
+	for name, first := range map[string]weir.Override{
+		"a stream": p.OverrideWith(func(context.Context, weir.Ref, func(int) bool) error { return nil }),
+		"a value":  p.OverrideWithData(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t, first)
+				sub := weir.Listen(c, p, nil)
+				settle()
+				c.UpdateOverrides(p.OverrideWith(counting))
+				pass(5 * time.Second)
+				sub.Close()
+				pass(5 * time.Second)
+				asleep, _ := weir.Read(c, p).Value()
+				pass(5 * time.Second)
+				still, _ := weir.Read(c, p).Value()
+				require.Equal(t, asleep, still, "on standby emit blocks")
+				defer weir.Listen(c, p, nil).Close()
+				pass(5 * time.Second)
+				now, _ := weir.Read(c, p).Value()
+				require.Greater(t, now, asleep)
+			})
+		})
+	}
 }
