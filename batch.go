@@ -175,7 +175,6 @@ func (tx *Tx) commit() {
 		}
 	}()
 	for !c.closing.Load() {
-		any := false
 		for _, w := range tx.writes {
 			e, fail := w.c.current(w.p.identity(), place{c: w.c}, true, &a)
 			if e == nil {
@@ -185,10 +184,9 @@ func (tx *Tx) commit() {
 			x := &targets[len(targets)-1]
 			x.raw = e.host.raw()
 			x.change = fail != nil || w.p.isChange(e, w.next)
-			any = any || x.change
 		}
 		t.mu.Lock()
-		if any && !unmoved(targets) {
+		if !unmoved(targets) {
 			letGo()
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
