@@ -64,8 +64,8 @@ func (p *asyncProvider[T]) async() {}
 // override.
 func (p *asyncProvider[T]) newElement(c *Container, id *base) *element {
 	e := p.provider.newElement(c, id)
-	if p.stream != nil || e.retryPolicy() != nil {
-		e.Set(graph.Usage) // emit and a retry wait for listeners
+	if id.kind == streamKind || id.kind == streamNotifierKind || e.retryPolicy() != nil {
+		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
 	}
 	return e
 }

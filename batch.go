@@ -205,7 +205,6 @@ func (tx *Tx) commit() {
 		}
 	}()
 	for !c.closing.Load() {
-		any := false
 		for _, w := range tx.writes {
 			e, fail := w.c.current(w.p.identity(), place{c: w.c}, true, &a)
 			if e == nil {
@@ -215,10 +214,9 @@ func (tx *Tx) commit() {
 			x := &targets[len(targets)-1]
 			x.was = e.host.look()
 			x.change = fail != nil || w.p.isChange(e, w)
-			any = any || x.change
 		}
 		t.mu.Lock()
-		if any && !unmoved(targets) {
+		if !unmoved(targets) {
 			letGo()
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
