@@ -75,7 +75,8 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 	var a after
 	ctx := r.Context()
 	var src *element
-	var d *drive // while it waits for src
+	var d *drive  // while it waits for src
+	var cut error // why Cancel or Timeout has ended the build that it waited for
 	leave := func() {
 		if d != nil {
 			if !c.closed {
@@ -119,12 +120,16 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			if !ok {
 				continue // something was written meanwhile
 			}
-			raw = src.host.raw()
-			kind, sel := edge.armed(src, raw)
+			raw, err = src.host.raw(), cut
+			kind, sel := graph.Value, (*graph.Sel)(nil) // the cause is no result of src: it hears of the next build
+			if cut == nil {
+				kind, sel = edge.armed(src, raw)
+			}
 			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
 			src.touchLocked()
 			break
 		}
+		cut = nil // there is a newer build
 		w := src.wait()
 		x := &drive{t: t, by: e, on: src, await: true}
 		if path := x.cycle(src); path != nil {
@@ -140,7 +145,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		c.yield(e, &a)
 		select {
 		case <-w.done:
-			err = w.err
+			cut = w.err
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
