@@ -35,6 +35,16 @@ func (e *element) wakeWaiters(err error) {
 	}
 }
 
+// needed begins the build that somebody waits for, if it is not on its way: also a retry
+// that was due and had nobody to wait for it. That is no turn's to do (rule G11). The lock
+// is held.
+func (e *element) needed(a *after) {
+	if e.rare.due {
+		e.retryNow(a)
+	}
+	e.Want()
+}
+
 // Await returns the result of src, waiting for it while it is loading, and makes it a
 // dependency of ref's build: a different result later makes the build stale, the loading
 // in between does not (rule D10). It waits for the newest build of src, whatever is
@@ -139,10 +149,10 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		d = x
 		d.join(e)
 		t.graph.Wait(&src.Node, 1) // whatever becomes of e's own listeners: its build waits
-		src.Want()
+		src.needed(&a)
 		t.breakHooks()
 		t.letFly()
-		c.yield(e, &a)
+		c.waiting(e, &a)
 		select {
 		case <-w.done:
 			cut = w.err
@@ -268,11 +278,11 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			t.graph.Wait(&e.Node, 1) // that is what makes it active
 		}
 		w := e.wait()
-		e.Want()
+		e.needed(&a)
 		h := t.hookWaits(e)
 		t.breakHooks()
 		t.letFly()
-		c.yield(by, &a)
+		c.waiting(by, &a)
 		select {
 		case <-w.done:
 			err = w.err
