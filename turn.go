@@ -88,6 +88,12 @@ func (c *Container) sweep(a *after) (v verdict) {
 	own := &t.own
 	for {
 		c.update()
+		if d.handed { // its build has waited for something
+			d.aim.release()
+			a.take(&d.own)
+			c.tree.unlock(a)
+			return handed
+		}
 		if own.any() {
 			c.tree.unlock(own)
 			c.tree.mu.Lock()
@@ -260,7 +266,9 @@ func (c *Container) update() {
 		d := c.turn.drive
 		d.stop = nil
 		d.own.take(&c.turn.own)
-		d.freshen(n.Host.(*element))
+		if d.freshen(n.Host.(*element)); d.handed {
+			return
+		}
 		c.turn.own.take(&d.own)
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep
