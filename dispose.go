@@ -133,12 +133,7 @@ func (e *element) woken() {
 		n.Want()
 	}
 	e.later = nil
-	// Whoever was building may go on building for long, or wait for a listener of that turn.
-	go func() {
-		var a after
-		e.c.tree.mu.Lock()
-		e.c.done(&a)
-	}()
+	e.c.settleApart() // whoever was building may go on for long, or wait for a listener of that turn
 }
 
 // errorLog keeps what OnDisposeErr hooks returned, for Shutdown.

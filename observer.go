@@ -214,6 +214,16 @@ func (c *Container) observe(p *base, a *after, tell func(o *Observer)) {
 	}
 }
 
+// announce is observe for whoever goes on to something that may take long: what the
+// observers have written is delivered meanwhile.
+func (c *Container) announce(p *base, a *after, tell func(o *Observer)) {
+	before := c.tree.left.Load()
+	c.observe(p, a, tell)
+	if c.tree.left.Load() != before {
+		c.settleApart()
+	}
+}
+
 // observing runs fn apart. It is a frame to be found on the stack: see [watching].
 func observing(fn func()) (r any, exited bool) { return apart(func() { onWatch(fn) }) }
 
@@ -226,7 +236,7 @@ func (e *element) started(gen uint64, why BuildReason, a *after) {
 		return
 	}
 	ev := BuildStartedEvent{e.event(gen), why}
-	e.c.observe(e.p, a, func(o *Observer) {
+	e.c.announce(e.p, a, func(o *Observer) {
 		if o.BuildStarted != nil {
 			o.BuildStarted(ev)
 		}
@@ -383,7 +393,7 @@ func (c *Container) mutationStarted(p *base, at time.Time, a *after) {
 		return
 	}
 	ev := MutationStartedEvent{p.Name(), c, at}
-	c.observe(p, a, func(o *Observer) {
+	c.announce(p, a, func(o *Observer) {
 		if o.MutationStarted != nil {
 			o.MutationStarted(ev)
 		}
