@@ -88,18 +88,13 @@ func (k *check) rest() (inBubble bool) {
 	return false
 }
 
-// elements returns what is in the container and in those of its children that have had a
-// build.
+// elements returns what is in the container and in those below it.
 func (k *check) elements() (es []placed) {
-	k.mu.Lock()
-	cs := []*weir.Container{k.c}
-	for c := range k.children {
-		cs = append(cs, c)
-	}
-	k.mu.Unlock()
-	for _, c := range cs {
-		for _, e := range c.Snapshot().Elements {
-			es = append(es, placed{e, c})
+	for todo := []*weir.Container{k.c}; len(todo) > 0; todo = todo[1:] {
+		s := todo[0].Snapshot()
+		todo = append(todo, s.Children...)
+		for _, e := range s.Elements {
+			es = append(es, placed{e, todo[0]})
 		}
 	}
 	return es

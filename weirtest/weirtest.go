@@ -53,10 +53,9 @@ type check struct {
 	patience time.Duration
 	bubble   string // in which it was made
 
-	mu       sync.Mutex // held for each use of t but the Cleanup's; never around code of the library
-	over     bool       // the Cleanup is done: t must not be used
-	closed   bool       // c is
-	children map[*weir.Container]bool
+	mu       sync.Mutex          // held for each use of t but the Cleanup's; never around code of the library
+	over     bool                // the Cleanup is done: t must not be used
+	closed   bool                // c is
 	declared map[string][]string // by name: where
 	running  map[uint64]running  // build functions, by generation
 	live     map[uint64]string   // builds that have returned and whose hooks have not run, with names
@@ -73,7 +72,7 @@ type running struct {
 func newCheck(t testing.TB, patience time.Duration, opts []weir.ContainerOption) *check {
 	k := &check{
 		t: t, patience: patience, bubble: bubbleID(),
-		children: map[*weir.Container]bool{}, declared: map[string][]string{}, running: map[uint64]running{},
+		declared: map[string][]string{}, running: map[uint64]running{},
 		live: map[uint64]string{},
 	}
 	k.c = weir.NewContainer(slices.Concat([]weir.ContainerOption{weir.WithPanicHandler(k.panicked), weir.WithObserver(k.observer())}, opts)...)
@@ -87,9 +86,6 @@ func (k *check) observer() *weir.Observer {
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.running[ev.Generation] = running{ev.Name, ev.Reason, ev.At}
-			if ev.Container != k.c {
-				k.children[ev.Container] = true
-			}
 			if places := k.declared[ev.Name]; !slices.Contains(places, ev.Declared) {
 				k.declared[ev.Name] = append(places, ev.Declared)
 			}
@@ -110,7 +106,6 @@ func (k *check) observer() *weir.Observer {
 		ContainerClosed: func(ev weir.ContainerClosedEvent) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			delete(k.children, ev.Container)
 			k.closed = k.closed || ev.Container == k.c
 		},
 	}
