@@ -57,6 +57,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		e.wakeWaiters(&causeError{e.p, why})
 		e.forgetNext()
 		if e.Phase() != graph.Building {
+			e.tellLeft(a)
 			c.tree.graph.Dispose(&e.Node)
 			e.woken()
 		}

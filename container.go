@@ -24,6 +24,7 @@ type tree struct {
 	hooked    []*hookWait         // those that wait for a build
 	saves     map[saveKey]*saving // of persisted states
 	observing atomic.Int32        // observers that are being called
+	left      atomic.Uint64       // how often one of them has left a turn to whoever is observed
 	ready     []*Container        // children that may have work for a turn
 	flights   int                 // asynchronous build functions that are running
 	flown     []*flown            // those that wait for a turn
