@@ -78,10 +78,14 @@ type persistence[T any] struct {
 // again. Two live elements with one key in one storage are such an error.
 //
 // In a family give each member a key of its own, in create. A nil s or codec and an empty
-// key are a *UsageError; so is a provider that is no notifier, or has a state other than T.
+// key are a *UsageError; so is an s that cannot be compared with == (give a pointer to it), and
+// a provider that is no notifier, or has a state other than T.
 func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption) ProviderOption {
 	if s == nil || codec == nil || key == "" {
 		misuse(nil, "Persist needs a storage, a key and a codec")
+	}
+	if !reflect.ValueOf(s).Comparable() { // who shares a key is found by it
+		misuse(nil, "Persist needs a storage that can be compared, and a %T cannot: give it a pointer", s)
 	}
 	x := &persistence[T]{keeping{wait: time.Second}, s, key, codec}
 	for _, o := range opts {
