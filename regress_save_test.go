@@ -44,3 +44,13 @@ func TestE4PersistWithAStorageThatCannotBeCompared(t *testing.T) {
 	require.Nil(t, recovered(persist(&mapStorage{})))
 	require.Nil(t, recovered(persist(wrapped{&mapStorage{}})))
 }
+
+func TestE4PersistOfAFamily(t *testing.T) {
+	// Each member needs a key of its own.
+	create := func(int) *weir.NotifierProvider[*plainSaved, int] {
+		return weir.NewNotifierProvider(func() *plainSaved { return &plainSaved{} })
+	}
+	misuse(t, "Persist of a family", func() {
+		weir.NewFamily(create, weir.Name("drafts"), weir.Persist(&weir.MemoryStorage{}, "n", weir.JSON[int]{}))
+	}, "drafts", "create")
+}
