@@ -45,7 +45,6 @@ func (p *provider[T]) isChange(e *element, next any) bool {
 
 func (p *provider[T]) apply(e *element, next any, change bool) {
 	if x := e.host.(*cell[T]); change {
-		e.byHand()
 		x.publish(next.(*T))
 	} else {
 		x.tellSelf(next.(*T))
@@ -214,6 +213,7 @@ func (tx *Tx) commit() {
 		}
 		for _, w := range targets {
 			w.p.apply(w.e, w.next, w.change)
+			w.e.byHand()
 			w.e.touchLocked()
 		}
 		for _, w := range targets {

@@ -62,6 +62,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 		} else {
 			x.tellSelf(v)
 		}
+		e.byHand()
 		e.touchLocked()
 		written = true
 		c.done(&a)
@@ -81,7 +82,6 @@ func (p *provider[T]) put(e *element, v *T, a *after) {
 		e.fail = nil
 		e.Recover()
 	}
-	e.byHand()
 	e.host.(*cell[T]).publish(v)
 	e.Show()
 	t.endStale(a)
