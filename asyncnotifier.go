@@ -173,7 +173,6 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 		} else {
 			t.writes++
 			t.graph.Change(&e.Node, settled)
-			e.byHand()
 			x.publish(&next)
 			if settled {
 				e.wakeWaiters(nil)
@@ -181,6 +180,7 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 			t.endStale(&a)
 			e.Show()
 		}
+		e.byHand()
 		e.touchLocked()
 		c.done(&a)
 		return nil
@@ -298,7 +298,7 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 	p.future = p
 	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
-		p.restore(ctx, ref, stored)
+		p.restore(ref, stored)
 		return n.Build(ctx, ref)
 	})
 	return p
@@ -352,7 +352,7 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 	p.future = p
 	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
-		p.restore(ctx, ref, stored)
+		p.restore(ref, stored)
 		return n.Build(ctx, ref, emit)
 	})
 	return p
