@@ -27,7 +27,7 @@ type AsyncNotifierOf[T any] interface {
 func (n *AsyncNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
 
 // Set makes v the state, also while a build runs, whose own result is applied later
-// (rule D9). A failure keeps the last value, as a build's does (A1); a bare loading shows
+// (rule D9); a retry that is pending is taken back. A failure keeps the last value, as a build's does (A1); a bare loading shows
 // what was there as reloading; other parts are taken as they are. After disposal and
 // after Close it does nothing.
 func (n *AsyncNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0, nil) }
@@ -163,11 +163,12 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 		if !s.sits(e) {
 			continue
 		}
-		prev := x.val.Load()
+		prev, last := x.val.Load(), x.rested()
 		t.unlock(a)
 		next := prev.assigned(v)
-		changed := x.from.Load().differs(prev, &next)
-		settled := changed && next.resting()
+		from := x.from.Load()
+		changed := from.differs(prev, &next)
+		settled := changed && next.resting() && (prev.resting() || last == nil || from.differs(last, &next))
 		t.mu.Lock()
 		switch {
 		case x.val.Load() != prev || !s.sits(e) || !e.Fresh() || c.closed:
@@ -182,8 +183,11 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 			t.graph.Change(&e.Node, settled)
 			e.byHand()
 			x.publish(&next)
-			if settled {
+			if next.resting() {
+				e.unretry() // there is nothing at rest that is to be tried again
 				e.wakeWaiters(nil)
+			} else if next.has {
+				e.more().amended = true
 			}
 			t.endStale(a)
 			e.Show()

@@ -39,6 +39,7 @@ type element struct {
 	selfEnds  int           // how often in a row its synchronous build has ended itself
 	later     []*graph.Node // what a turn wants brought up to date when this one is built
 	async     bool          // its build function has a goroutine of its own
+	news      bool          // its synchronous build has a result other than the last (rule D10)
 	dead      bool          // out of the table
 	inUsage   bool          // in its container's list
 	inDying   bool
@@ -82,6 +83,8 @@ type rare struct {
 	making   chan struct{} // closed when the instance that is being made is there
 	unmade   *PanicError   // what making it has failed with
 	running  uint64        // the newest build whose function has not returned
+	rested   any           // of an async value that is loading: the snapshot of the last result
+	amended  bool          // and a value was written beside the loading
 
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
@@ -152,6 +155,9 @@ func (x *cell[S]) publish(v *S) {
 	if r := x.rare; r != nil && r.saving != nil {
 		r.saving.save(&x.element, v)
 	}
+	if x.future != nil {
+		x.hiding(v)
+	}
 	x.val.Store(v)
 }
 
@@ -197,7 +203,12 @@ func (x *cell[S]) aim(from *provider[S]) {
 	x.element.future, x.element.async = from.future, from.build == nil
 }
 
-func (x *cell[S]) drop() { x.val.Store(nil) }
+func (x *cell[S]) drop() {
+	x.val.Store(nil)
+	if r := x.rare; r != nil {
+		r.rested = nil
+	}
+}
 
 func (e *element) init(c *Container, p *base, h host) {
 	e.c, e.p, e.host = c, p, h
