@@ -50,7 +50,7 @@ type asyncProvider[T any] struct {
 	fetch  func(ctx context.Context, ref Ref) (T, error)               // of what returns its result
 	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
 	same   func(a, b T) bool                                           // change detection of the data
-	make   func(e *element) any                                        // of a notifier kind: its instance
+	make   func(ref Ref) any                                           // of a notifier kind: its instance
 }
 
 func (p *asyncProvider[T]) decide() {
@@ -64,18 +64,18 @@ func (p *asyncProvider[T]) async() {}
 // override.
 func (p *asyncProvider[T]) newElement(c *Container, id *base) *element {
 	e := p.provider.newElement(c, id)
-	if p.stream != nil || e.retryPolicy() != nil {
-		e.Set(graph.Usage) // emit and a retry wait for listeners
+	if id.kind == streamKind || id.kind == streamNotifierKind || e.retryPolicy() != nil {
+		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
 	}
 	return e
 }
 
-// notifier returns the notifier of e, whose builds p makes.
-func (p *asyncProvider[T]) notifier(e *element) any { return p.make(e) }
+// notifier returns the notifier of ref's build, which p makes.
+func (p *asyncProvider[T]) notifier(ref Ref) any { return p.make(ref) }
 
 // cancel is Cancel of the asynchronous kinds (rule C6).
 func (p *asyncProvider[T]) cancel(s Scope, cause error) {
-	at := scopeOf(s, &p.base, "Cancel")
+	at := placeOf(s, &p.base, "Cancel")
 	if cause == nil {
 		cause = ErrCanceled
 	}

@@ -23,13 +23,14 @@ type AsyncNotifierOf[T any] interface {
 
 // State returns the state, bringing it up to date first. In a first Build it is loading;
 // in a rebuild it is the state of before, loading (rule D13). After disposal it is the
-// zero AsyncValue.
+// zero AsyncValue; after Close it is the last one, if the notifier was not disposed before
+// (G10).
 func (n *AsyncNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
 
 // Set makes v the state, also while a build runs, whose own result is applied later
-// (rule D9); a retry that is pending is taken back. A failure keeps the last value, as a build's does (A1); a bare loading shows
-// what was there as reloading; other parts are taken as they are. After disposal and
-// after Close it does nothing.
+// (rule D9); a retry that is pending is taken back. A failure keeps the last value, as a
+// build's does (A1); a bare loading shows what was there as reloading; other parts are
+// taken as they are. After disposal and after Close it does nothing.
 func (n *AsyncNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0, nil) }
 
 // SetData is Set of [Data](v).
@@ -117,13 +118,17 @@ func stateOf[T any](s *seat) (v AsyncValue[T]) {
 	e := s.element("State")
 	t := e.c.tree
 	t.mu.Lock()
-	here := s.sits(e) && !e.c.closed
+	sits, closed := s.sits(), e.c.closed
 	t.mu.Unlock()
-	raw := e.host.raw()
-	if here {
+	var raw any
+	switch {
+	case !sits:
+	case closed:
+		raw = e.host.raw()
+	default:
 		raw = place{c: e.c}.readSlow(e.p)
 	}
-	if now, ok := raw.(*AsyncValue[T]); ok && now != nil {
+	if now, ok := raw.(*AsyncValue[T]); ok && now != nil && s.sits() {
 		v = *now
 	}
 	return v
@@ -160,7 +165,7 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 		if _, stop = c.freshElement(e.p, nil, a); stop != nil {
 			return stop
 		}
-		if !s.sits(e) {
+		if !s.sits() {
 			continue
 		}
 		prev, last := x.val.Load(), x.rested()
@@ -171,7 +176,7 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 		settled := changed && next.resting() && (prev.resting() || last == nil || from.differs(last, &next))
 		t.mu.Lock()
 		switch {
-		case x.val.Load() != prev || !s.sits(e) || !e.Fresh() || c.closed:
+		case x.val.Load() != prev || !s.sits() || !e.Fresh() || c.closed:
 			continue // somebody was here meanwhile: look again
 		case build != 0 && e.newest != build:
 			return &causeError{e.p, ErrInvalidated}
@@ -238,7 +243,7 @@ func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:
 		return &causeError{e.p, ErrContainerClosed}
-	case !s.sits(e):
+	case !s.sits():
 		return &causeError{e.p, ErrDisposed}
 	}
 	return nil
@@ -332,9 +337,11 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 
 // building gives by the build function for notifiers that create makes and build builds.
 func (p *AsyncNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N) (T, error)) {
-	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.asyncNotifier().seat }) }
-	by.make = func(e *element) any { return of(e) }
-	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref.e)) }
+	of := func(ref Ref) N {
+		return instance(ref.e, ref.gen, create, func(n N) *seat { return &n.asyncNotifier().seat })
+	}
+	by.make = func(ref Ref) any { return of(ref) }
+	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref)) }
 }
 
 func (p *AsyncNotifierProvider[N, T]) origin() *base {
@@ -386,9 +393,11 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 
 // building gives by the build function for notifiers that create makes and build builds.
 func (p *StreamNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N, emit func(T) bool) error) {
-	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.streamNotifier().seat }) }
-	by.make = func(e *element) any { return of(e) }
-	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref.e), emit) }
+	of := func(ref Ref) N {
+		return instance(ref.e, ref.gen, create, func(n N) *seat { return &n.streamNotifier().seat })
+	}
+	by.make = func(ref Ref) any { return of(ref) }
+	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref), emit) }
 }
 
 func (p *StreamNotifierProvider[N, T]) origin() *base {

@@ -326,7 +326,7 @@ func (e *element) dispose(a *after) {
 		r.since, r.left = 0, 0
 		r.touched.Store(0)
 		e.unsave()
-		r.vacate() // the next life has another notifier (N1)
+		r.vacate(e.newest) // the next life has another notifier (N1)
 		e.c.unschedule(e)
 	}
 	e.untimed()

@@ -6,8 +6,6 @@ package weir
 import (
 	"context"
 	"log/slog"
-	"runtime/pprof"
-	"runtime/trace"
 	"time"
 )
 
@@ -333,7 +331,7 @@ func (x *outlook) deliver(fail *PanicError) {
 		return
 	}
 	raw := e.host.raw()
-	if raw == nil || raw == x.raw && x.failed == nil {
+	if raw == nil || x.failed == nil && e.host.holds(x.raw) {
 		return
 	}
 	prev := x.last
@@ -401,27 +399,6 @@ func (c *Container) mutationEnded(p *base, began time.Time, err error, a *after)
 		if o.MutationEnded != nil {
 			o.MutationEnded(ev)
 		}
-	})
-}
-
-// run runs the build function, under a label and a region if that is asked for.
-func (s *start) run() {
-	e := s.e
-	if e.observed() {
-		var a after
-		e.started(s.gen, s.reason, &a)
-		s.began = time.Now()
-		defer a.rethrow()
-	}
-	if !e.c.profiling {
-		s.kind.run(s)
-		return
-	}
-	name := e.p.Name()
-	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
-		defer trace.StartRegion(ctx, name).End()
-		s.ctx = ctx
-		s.kind.run(s)
 	})
 }
 

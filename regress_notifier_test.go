@@ -135,3 +135,32 @@ func TestN6AnUpdateThatWaitsGetsTheCauseOfACancel(t *testing.T) {
 		isData(t, 42, weir.Read(c, p))
 	})
 }
+
+func TestN1ALateFunctionLeavesTheNotifierOfTheNextLifeAlone(t *testing.T) {
+	// The element is disposed between the start of a build and the call of its function. Planted bug: have that function make the notifier
+	// of whatever life there is by then.
+	bubble(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		builds := map[*noteAsync]int{}
+		p := asyncNotes(func(_ context.Context, _ weir.Ref, n *noteAsync) (int, error) { builds[n]++; return 5, nil }, weir.AutoDispose())
+		held := false
+		c := newContainer(t, weir.WithObserver(&weir.Observer{BuildStarted: func(weir.BuildStartedEvent) {
+			if !held {
+				held = true
+				<-gate
+			}
+		}}))
+		weir.Read(c, p)
+		settle()
+		c.DisposeUnused()
+		s := weir.Listen(c, p, nil)
+		close(gate)
+		settle()
+		isData(t, 5, s.Read())
+		require.Len(t, builds, 2)
+		for _, k := range builds {
+			require.Equal(t, 1, k)
+		}
+		s.Close()
+	})
+}
