@@ -181,6 +181,9 @@ func (x *cell[S]) publish(v *S) {
 	if r := x.rare; r != nil && r.saving != nil {
 		r.saving.publish(v)
 	}
+	if x.future != nil {
+		x.hiding(v)
+	}
 	x.val.Store(v)
 }
 
@@ -240,7 +243,7 @@ func (x *cell[S]) holds(raw any) bool {
 func (x *cell[S]) retarget(i impl) {
 	next := i.(interface{ typed() *provider[S] }).typed()
 	if next.maker != x.from.Load().maker { // another create function: its notifier is another
-		x.rare.vacate()
+		x.rare.vacate(x.newest)
 	}
 	x.aim(next)
 }
@@ -254,4 +257,7 @@ func (x *cell[S]) aim(from *provider[S]) {
 func (x *cell[S]) drop() {
 	x.val.Store(nil)
 	x.filled.Store(false)
+	if r := x.rare; r != nil {
+		r.rested = nil
+	}
 }

@@ -138,7 +138,7 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 		e.host.release(false)
 	}
 	e.fail = fail
-	e.Node.Publish(changed, changed, fail != nil)
+	e.Node.Publish(changed, changed && (e.future == nil || e.news), fail != nil)
 	e.Show()
 	if changed && !e.async {
 		e.wakeWaiters(nil)

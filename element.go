@@ -38,6 +38,7 @@ type element struct {
 	selfEnds  int           // how often in a row its synchronous build has ended itself
 	later     []*graph.Node // what a turn wants brought up to date when this one is built
 	async     bool          // its build function has a goroutine of its own
+	news      bool          // its synchronous build has a result other than the last (rule D10)
 	dead      bool          // out of the table
 	inUsage   bool          // in its container's list
 	inDying   bool
@@ -81,6 +82,9 @@ type rare struct {
 	making   chan struct{} // closed when the instance that is being made is there
 	unmade   *PanicError   // what making it has failed with
 	running  uint64        // the newest build whose function has not returned
+	born     uint64        // builds before this one have nothing to do with the notifier
+	rested   any           // of an async value that is loading: the snapshot of the last result
+	amended  bool          // and a value was written beside the loading
 
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left

@@ -334,7 +334,7 @@ func (e *element) dispose(a *after) {
 		r.touched.Store(0)
 		e.unsave()
 		r.saving = nil
-		r.vacate() // the next life has another notifier (N1)
+		r.vacate(e.newest) // the next life has another notifier (N1)
 		e.c.unschedule(e)
 	}
 	e.untimed()
@@ -355,7 +355,7 @@ func (e *element) leave() {
 	}
 	e.dead = true
 	if e.rare != nil {
-		e.rare.vacate() // also of a life that came to no build
+		e.rare.vacate(e.newest) // also of a life that came to no build
 	}
 	e.c.table.remove(e)
 }

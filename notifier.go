@@ -65,32 +65,39 @@ func (s *seat) outside(e *element, op string) {
 	}
 }
 
-// vacate lets go of the notifier: the next that is asked for is made anew.
-func (r *rare) vacate() {
+// vacate lets go of the notifier: the next that is asked for is made anew, and not by a
+// build up to the newest.
+func (r *rare) vacate(newest uint64) {
+	r.born = newest + 1
 	if r.seat != nil {
 		r.seat.on.Store(false)
 	}
 	r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil
 }
 
-// instance returns the notifier of e's life, making it with create if there is none. The
-// lock is not held. Of two that come at once one makes it and the other waits.
-func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {
+// instance returns the notifier of the life of e that build gen is of, making it with create
+// if there is none. The lock is not held. Of two that come at once one makes it and the
+// other waits. A function that begins when its life is over already gets one that belongs
+// to nothing, and leaves the next life alone (rule N1).
+func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *seat) N {
 	t := e.c.tree
 	t.mu.Lock()
 	r := e.more()
-	for r.notifier == nil && r.making != nil {
+	lives := func() bool { return !e.dead && e.Phase() != graph.Absent && gen >= r.born }
+	for lives() && r.notifier == nil && r.making != nil {
 		ch := r.making
 		t.mu.Unlock()
 		<-ch
 		t.mu.Lock()
 	}
-	if n, ok := r.notifier.(N); ok {
-		t.mu.Unlock()
-		return n
-	}
 	making := make(chan struct{})
-	r.making = making
+	if lives() {
+		if n, ok := r.notifier.(N); ok {
+			t.mu.Unlock()
+			return n
+		}
+		r.making = making
+	}
 	t.mu.Unlock()
 	var n N
 	var s *seat
@@ -197,8 +204,9 @@ func notifierOf[N any](at place, p *base) N {
 		fail = e.rare.unmade // create has failed: there is none to be had
 	}
 	if have == nil && !closed && fail == nil {
+		gen := e.newest
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e)
+		have = made(e, gen)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -212,9 +220,9 @@ func notifierOf[N any](at place, p *base) N {
 	panic(&causeError{p, ErrContainerClosed})
 }
 
-// made is the instance of e, whose asynchronous build has begun. What create panics with
+// made is the instance of e, whose asynchronous build gen has begun. What create panics with
 // is raised as the build's failure will be.
-func made(e *element) any {
+func made(e *element, gen uint64) any {
 	returned := false
 	defer func() {
 		if !returned {
@@ -223,7 +231,7 @@ func made(e *element) any {
 			}
 		}
 	}()
-	n := e.future.(interface{ notifier(e *element) any }).notifier(e)
+	n := e.future.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
 	returned = true
 	return n
 }

@@ -141,7 +141,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 
 // building is the build function for notifiers that create makes and build builds.
 func (p *NotifierProvider[N, T]) building(create func() N, build func(ref Ref, n N) T) func(ref Ref) T {
-	return func(ref Ref) T { return build(ref, instance(ref.e, create, seatOfNotifier[N, T])) }
+	return func(ref Ref) T { return build(ref, instance(ref.e, ref.gen, create, seatOfNotifier[N, T])) }
 }
 
 func seatOfNotifier[N NotifierOf[T], T any](n N) *seat { return &n.notifier().seat }
