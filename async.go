@@ -75,7 +75,7 @@ func (p *asyncProvider[T]) notifier(e *element) any { return p.make(e) }
 
 // cancel is Cancel of the asynchronous kinds (rule C6).
 func (p *asyncProvider[T]) cancel(s Scope, cause error) {
-	at := scopeOf(s, &p.base, "Cancel")
+	at := placeOf(s, &p.base, "Cancel")
 	if cause == nil {
 		cause = ErrCanceled
 	}

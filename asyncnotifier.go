@@ -27,7 +27,8 @@ type AsyncNotifierOf[T any] interface {
 
 // State returns the state, bringing it up to date first. In a first Build it is loading;
 // in a rebuild it is the state of before, loading (rule D13). After disposal it is the
-// zero AsyncValue.
+// zero AsyncValue; after Close it is the last one, if the notifier was not disposed before
+// (G10).
 func (n *AsyncNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
 
 // Set makes v the state, also while a build runs, whose own result is applied later
@@ -119,13 +120,17 @@ func stateOf[T any](s *seat) (v AsyncValue[T]) {
 	e := s.element("State")
 	t := e.c.tree
 	t.mu.Lock()
-	here := s.sits(e) && !e.c.closed
+	sits, closed := s.sits(), e.c.closed
 	t.mu.Unlock()
-	raw := e.host.raw()
-	if here {
+	var raw any
+	switch {
+	case !sits:
+	case closed:
+		raw = e.host.raw()
+	default:
 		raw = place{c: e.c}.readSlow(e.p)
 	}
-	if now, ok := raw.(*AsyncValue[T]); ok && now != nil {
+	if now, ok := raw.(*AsyncValue[T]); ok && now != nil && s.sits() {
 		v = *now
 	}
 	return v
@@ -145,7 +150,7 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 			t.unlock(&a)
 			return err
 		}
-		if _, stop := c.freshElement(e.p, nil, &a); stop != nil || !s.sits(e) {
+		if _, stop := c.freshElement(e.p, nil, &a); stop != nil || !s.sits() {
 			c.done(&a)
 			continue
 		}
@@ -156,7 +161,7 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 		settled := changed && next.resting()
 		t.mu.Lock()
 		switch {
-		case x.val.Load() != prev || !s.sits(e) || !e.Fresh() || c.closed:
+		case x.val.Load() != prev || !s.sits() || !e.Fresh() || c.closed:
 			c.done(&a) // somebody was here meanwhile: look again
 			continue
 		case build != 0 && e.newest != build:
@@ -213,7 +218,7 @@ func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:
 		return &causeError{e.p, ErrContainerClosed}
-	case !s.sits(e):
+	case !s.sits():
 		return &causeError{e.p, ErrDisposed}
 	}
 	return nil
@@ -249,7 +254,7 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 			return v, err
 		}
 		t.mu.Lock()
-		here := s.sits(e)
+		here := s.sits()
 		if raw := x.val.Load(); raw != nil {
 			now = *raw
 		}
@@ -272,7 +277,7 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 func (s *seat) atRest(e *element) bool {
 	e.c.tree.mu.Lock()
 	defer e.c.tree.mu.Unlock()
-	return s.sits(e) && e.Phase() == graph.Built && e.atRest()
+	return s.sits() && e.Phase() == graph.Built && e.atRest()
 }
 
 // AsyncNotifierProvider is an asynchronous state with methods, the notifier N. It is an

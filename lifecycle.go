@@ -353,6 +353,9 @@ func (e *element) leave() {
 		return
 	}
 	e.dead = true
+	if e.rare != nil {
+		e.rare.vacate() // also of a life that came to no build
+	}
 	e.c.table.remove(e)
 }
 

@@ -79,8 +79,8 @@ type Mutation[T any] struct {
 	keyed *Family[any, Mutation[T]] // what Of makes; nil for one of those
 }
 
-// NewMutation returns a mutation. Of the options [Name], [DisposeDelay] and [Scoped] make
-// sense.
+// NewMutation returns a mutation. Its options are [Name], [DisposeDelay] and [Scoped]
+// ([AutoDispose] it is anyhow); any other is a *UsageError.
 func NewMutation[T any](opts ...ProviderOption) *Mutation[T] {
 	m := &Mutation[T]{}
 	m.init(mutationKind, m, append([]ProviderOption{AutoDispose()}, opts...))
@@ -153,7 +153,7 @@ func canCompare(key any) (ok bool) {
 // A nil ctx or fn, and the Tx of a batch, are a *UsageError.
 func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Context, s Scope) (T, error)) (v T, err error) {
 	b := m.watchable("Run")
-	at := scopeOf(s, b, "Run")
+	at := placeOf(s, b, "Run")
 	switch {
 	case ctx == nil:
 		misuse(b, "Run needs a context: use context.Background if there is none")
@@ -252,7 +252,7 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 		x.val.Store(&next) // another run owns it
 		return
 	}
-	m.put(e, &next, a)
+	m.put(x, next, a)
 }
 
 // Reset makes the mutation idle. Runs under way go on and return, but no longer show. What
@@ -260,7 +260,7 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 // Reset does nothing.
 func (m *Mutation[T]) Reset(s Scope) {
 	b := m.watchable("Reset")
-	at := scopeOf(s, b, "Reset")
+	at := placeOf(s, b, "Reset")
 	var a after
 	t := at.c.tree
 	t.mu.Lock()

@@ -3,12 +3,7 @@ package weir
 // This file owns observers: what they are told, and the telling, which happens without
 // the lock. When each event happens is said where it is caused.
 
-import (
-	"context"
-	"runtime/pprof"
-	"runtime/trace"
-	"time"
-)
+import "time"
 
 // Observer sees every event of a container and of its children, for logs, metrics and
 // inspectors. Set the functions that are wanted; more may be added. They are called
@@ -361,7 +356,7 @@ func (x *outlook) deliver(fail *PanicError) {
 		return
 	}
 	raw := e.host.raw()
-	if raw == nil || raw == x.raw && x.failed == nil {
+	if raw == nil || x.failed == nil && e.host.holds(x.raw) {
 		return
 	}
 	prev := x.last
@@ -429,26 +424,5 @@ func (c *Container) mutationEnded(p *base, began time.Time, err error, a *after)
 		if o.MutationEnded != nil {
 			o.MutationEnded(ev)
 		}
-	})
-}
-
-// run runs the build function, under a label and a region if that is asked for.
-func (s *start) run() {
-	e := s.e
-	if e.observed() {
-		var a after
-		e.started(s.gen, s.reason, &a)
-		s.began = time.Now()
-		defer a.rethrow()
-	}
-	if !e.c.profiling {
-		s.kind.run(s)
-		return
-	}
-	name := e.p.Name()
-	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
-		defer trace.StartRegion(ctx, name).End()
-		s.ctx = ctx
-		s.kind.run(s)
 	})
 }
