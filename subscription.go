@@ -224,8 +224,10 @@ func (s *Subscription[S]) IsPaused() bool {
 // Of a weak listener it builds what is not built (rule D1).
 func (s *Subscription[S]) Read() S {
 	if x := s.x; x != nil && x.readable() {
-		if v, ok := x.peek(); ok {
-			return v
+		if at, word, small := x.peek(); small {
+			return x.as.unpack(word)
+		} else if at != nil {
+			return *at
 		}
 	}
 	if ref := s.owner(); ref.e != nil {
