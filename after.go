@@ -17,6 +17,7 @@ type after struct {
 	raise   *PanicError // to be raised again when all is done (rule E3)
 	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
 	landed  bool        // the call is that of a function that has returned
+	began   [2]*element // whose functions the call has started, the first ones: it is made inside none of these
 }
 
 // take moves what b has collected to a.
@@ -25,9 +26,37 @@ func (a *after) take(b *after) {
 		a.ends, a.starts, a.cancels = append(a.ends, b.ends...), append(a.starts, b.starts...), append(a.cancels, b.cancels...)
 		b.ends, b.starts, b.cancels = nil, nil, nil
 	}
+	if b.began[0] != nil {
+		for _, e := range b.began {
+			a.begins(e)
+		}
+		b.began = [2]*element{}
+	}
 	if b.raise != nil && a.raise == nil {
 		a.raise, b.raise = b.raise, nil
 	}
+}
+
+// begins notes that the call starts a function of e.
+func (a *after) begins(e *element) {
+	for i, x := range a.began {
+		if x == nil || x == e {
+			a.began[i] = e
+			return
+		}
+	}
+}
+
+// mayBeInside reports whether the call may be made inside an asynchronous build function
+// that is running: any but those that it has started itself. The lock is held.
+func (a *after) mayBeInside(t *tree) bool {
+	others := t.flights
+	for _, e := range a.began {
+		if e != nil && e.rare.flights == 1 { // else an older one is still running
+			others--
+		}
+	}
+	return others > 0 && !a.landed
 }
 
 // letGo lets go of what was held for a watch. The lock is held.

@@ -36,6 +36,7 @@ func (e *element) launch(a *after) {
 		r.flights++
 		e.c.tree.flights++
 		a.starts = append(a.starts, s)
+		a.begins(e)
 	} else { // the old function has not returned: the new one waits for it (rule C5)
 		e.forgetNext()
 		r.next = &s

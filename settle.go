@@ -60,7 +60,7 @@ func (t *tree) turns(root *Container, a *after) {
 		if c == nil {
 			break
 		}
-		if t.flights > 0 && !a.landed && (a.flying || t.stackHas(flying)) {
+		if a.mayBeInside(t) && (a.flying || t.stackHas(flying)) {
 			c.makeReady()
 			t.elsewhere(root, a)
 			break
