@@ -19,8 +19,8 @@ const DefaultDisposeDelay = 100 * time.Millisecond
 // Source is anything that yields an S when watched: every provider kind, members of
 // families, selections ([Select]). It is sealed: only this package implements it.
 type Source[S any] interface {
-	origin() *base             // the provider at the bottom; nil for a nil one
-	view(raw any) *S           // what the source makes of a snapshot; may run user code
+	origin() *base   // the provider at the bottom; nil for a nil one
+	view(raw any) *S // what the source makes of a snapshot; may run user code
 	// peek is view of the value that origin's element has, without the lock; a small value
 	// is for unpacked.
 	peek(e *element) (at *S, word uint64, small bool)
