@@ -151,7 +151,9 @@ func TestAReadThatNobodyNeedsAnyMoreIsEnded(t *testing.T) {
 		var failures []string
 		c := persistedContainer(t, &failures)
 		p := savedProvider(constant(1), weir.Persist(s, "n", weir.JSON[int]{}))
-		p.Notifier(c).SetData(7)
+		n := p.Notifier(c)
+		settle()
+		n.SetData(7)
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		require.NoError(t, weir.Persisted(ctx, c, p))
