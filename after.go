@@ -48,7 +48,8 @@ func (a *after) from(e *element) {
 // any reports whether there is anything to do once the lock is let go.
 func (a *after) any() bool { return len(a.ends)+len(a.starts)+len(a.cancels) > 0 }
 
-// cancellation is a context to be cancelled at once, while the hooks wait for the function.
+// cancellation is a context to be cancelled before any hook runs: of a build whose function
+// the hooks wait for, or of a container.
 type cancellation struct {
 	cancel context.CancelCauseFunc
 	cause  error

@@ -36,7 +36,7 @@ var arrows = []struct {
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
 	{"weirtest", []string{arrowStd, arrowModule}},
 	{"inspect", []string{arrowStd, arrowModule}},
-	{"examples/...", []string{arrowStd, arrowModule}},
+	{"examples/...", []string{arrowStd, arrowModule, arrowModule + "/inspect"}},
 }
 
 // arrowExtra allows single files more than their directory.

@@ -50,7 +50,7 @@ type asyncProvider[T any] struct {
 	fetch  func(ctx context.Context, ref Ref) (T, error)               // of what returns its result
 	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
 	same   func(a, b T) bool                                           // change detection of the data
-	make   func(e *element) any                                        // of a notifier kind: its instance
+	make   func(ref Ref) any                                           // of a notifier kind: its instance
 	stored *persistence[T]                                             // of a notifier kind: where its state is kept
 }
 
@@ -65,18 +65,18 @@ func (p *asyncProvider[T]) async() {}
 // override.
 func (p *asyncProvider[T]) newElement(c *Container, id *base) *element {
 	e := p.provider.newElement(c, id)
-	if p.stream != nil || e.retryPolicy() != nil {
-		e.Set(graph.Usage) // emit and a retry wait for listeners
+	if id.kind == streamKind || id.kind == streamNotifierKind || e.retryPolicy() != nil {
+		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
 	}
 	return e
 }
 
-// notifier returns the notifier of e, whose builds p makes.
-func (p *asyncProvider[T]) notifier(e *element) any { return p.make(e) }
+// notifier returns the notifier of ref's build, which p makes.
+func (p *asyncProvider[T]) notifier(ref Ref) any { return p.make(ref) }
 
 // cancel is Cancel of the asynchronous kinds (rule C6).
 func (p *asyncProvider[T]) cancel(s Scope, cause error) {
-	at := scopeOf(s, &p.base, "Cancel")
+	at := placeOf(s, &p.base, "Cancel")
 	if cause == nil {
 		cause = ErrCanceled
 	}
@@ -96,13 +96,25 @@ func (p *asyncProvider[T]) attempt(ref Ref) (next AsyncValue[T]) {
 		if !done {
 			if r := recover(); r != nil {
 				next = p.outcome(prev, v, panicked(&p.base, r).asError())
+				ref.e.news = true
 			}
 			// else runtime.Goexit: nothing returns; the goroutine's own handler keeps it
 		}
 	}()
 	v, err = p.try(ref)
 	done = true
-	return p.outcome(prev, v, err)
+	next = p.outcome(prev, v, err)
+	ref.e.news = next.resting() && (prev.resting() || p.news(ref.e, &next))
+	return next
+}
+
+// news reports whether next, a result of the synchronous build of e after it was loading, is
+// another than the last one. The lock is not held.
+func (p *asyncProvider[T]) news(e *element, next *AsyncValue[T]) bool {
+	e.c.tree.mu.Lock()
+	last := e.host.(*cell[AsyncValue[T]]).rested()
+	e.c.tree.mu.Unlock()
+	return last == nil || p.differs(last, next)
 }
 
 // outcome is the state after a Try build on top of prev. One that has to wait for what is
@@ -127,7 +139,7 @@ func (p *asyncProvider[T]) retried(e *element, gen uint64, a *after) {
 		return
 	}
 	if d, ok := e.retryIn(gen, next.err, a); ok {
-		next.load = retrying
+		next.load, e.news = retrying, false
 		e.rare.retryIn, e.rare.retries = d, true // begin has made sure of rare; this build alone writes them
 	}
 }
@@ -188,16 +200,18 @@ func (p *asyncProvider[T]) progress(e *element, fraction float64) {
 }
 
 func (p *asyncProvider[T]) stop(e *element, err error, keep bool) (settled bool) {
+	x := e.host.(*cell[AsyncValue[T]])
 	prev := p.last(e)
 	next := prev.settled()
 	if keep && next.has {
 		next.err = nil
-		settled = prev.err != nil
+		last := x.rested()
+		settled = last == nil || !last.good() || !prev.resting() && e.rare.amended
 	} else {
 		next.err = err
 		settled = true
 	}
-	e.host.(*cell[AsyncValue[T]]).next = &next
+	x.next = &next
 	return settled
 }
 
@@ -205,6 +219,7 @@ func (p *asyncProvider[T]) keep(e *element, err error) {
 	var zero T
 	next := p.last(e).settled().result(zero, err)
 	e.host.(*cell[AsyncValue[T]]).next = &next
+	e.news = true
 }
 
 func (p *asyncProvider[T]) run(s *start) {
@@ -243,7 +258,7 @@ func (p *asyncProvider[T]) fail(s *start, err error) {
 func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	e, gen := s.e, s.gen
 	a := after{landed: true}
-	if e.observed() {
+	if !s.began.IsZero() { // else its function was not called
 		failed := err
 		if err == errEnded {
 			failed = nil
@@ -252,7 +267,7 @@ func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	}
 	e.returned(gen, &a)
 	if err == errEnded {
-		p.publish(e, gen, p.ended(e), nil, &a)
+		p.publish(e, gen, p.ended(e), nil, false, &a)
 		a.rethrow()
 		return
 	}
@@ -267,28 +282,59 @@ func (p *asyncProvider[T]) land(s *start, v T, err error) {
 // result publishes a value or an error; again is when the build is to be tried again, if
 // it is.
 func (p *asyncProvider[T]) result(e *element, gen uint64, v T, err error, again *time.Duration, a *after) {
-	compared := false
-	different := false // the equality function ended this goroutine: the result is a different one
-	step := func(prev AsyncValue[T]) (*AsyncValue[T], bool) {
+	step := func(prev AsyncValue[T]) *AsyncValue[T] {
 		if isQuiet(err) {
-			return nil, false
+			return nil
 		}
 		next := prev.result(v, err)
 		if again != nil {
 			next.load = retrying
-			return &next, false
 		}
-		// The last settled result is what stands beside the loading.
-		return &next, err != nil || prev.err != nil || !prev.has || different || !p.guarded(e, prev.value, v, a)
+		return &next
 	}
+	done := false
 	defer func() {
-		if !compared {
-			different = true
-			go p.publish(e, gen, step, again, &after{landed: true})
+		if !done { // the equality function ended this goroutine: the result is a different one
+			go p.publish(e, gen, step, again, true, &after{landed: true})
 		}
 	}()
-	p.publish(e, gen, step, again, a)
-	compared = true
+	p.publish(e, gen, step, again, false, a)
+	done = true
+}
+
+// compare reports whether next is a change after prev, and whether it is a result that
+// differs from last, the newest before it (rule D10). With different its data is.
+func (p *asyncProvider[T]) compare(e *element, prev, last, next *AsyncValue[T], different bool, a *after) (changed, settled bool) {
+	same := func(x, y T) bool { return !different && p.guarded(e, x, y, a) }
+	switch {
+	case sameState(*prev, *next, same):
+		return false, false
+	case !next.resting():
+		return true, false
+	}
+	return true, prev.resting() || last == nil || !sameState(*last, *next, same)
+}
+
+// rested returns the newest result, which loading may hide, or nil. The lock is held.
+func (x *cell[S]) rested() *S {
+	raw := x.raw()
+	if !isResting(raw) {
+		raw = nil
+		if r := x.rare; r != nil {
+			raw = r.rested
+		}
+	}
+	last, _ := raw.(*S)
+	return last
+}
+
+// hiding keeps the result that is about to be hidden by next, if that is loading: it is
+// what they know who have Awaited it. The lock is held.
+func (x *cell[S]) hiding(next *S) {
+	if prev := x.raw(); isResting(prev) && !isResting(any(next)) {
+		r := x.more()
+		r.rested, r.amended = prev, false
+	}
 }
 
 // guarded compares data, with a panic of the user's function reported and taken for a difference.
@@ -303,16 +349,24 @@ func (p *asyncProvider[T]) guarded(e *element, x, y T, a *after) (same bool) {
 
 // publish makes what step makes of the state the outcome of build gen, unless that is over
 // (rule C4). step runs without the lock, and again if the state has moved meanwhile; nil
-// is no change, settled that there is a different result.
-func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncValue[T]) (next *AsyncValue[T], settled bool), again *time.Duration, a *after) {
+// is no result. With different its data is not compared, and differs.
+func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncValue[T]) *AsyncValue[T], again *time.Duration, different bool, a *after) {
 	x := e.host.(*cell[AsyncValue[T]])
 	t := e.c.tree
 	for e.Gen() == gen {
 		prev := x.val.Load()
+		last := prev
+		if prev != nil && !prev.resting() {
+			t.mu.Lock()
+			last = x.rested()
+			t.mu.Unlock()
+		}
 		var next *AsyncValue[T]
-		settled := false
+		changed, settled := false, false
 		if prev != nil {
-			next, settled = step(*prev)
+			if next = step(*prev); next != nil {
+				changed, settled = p.compare(e, prev, last, next, different, a)
+			}
 		}
 		t.mu.Lock()
 		// A result of things that were never together is nobody's (rule P3).
@@ -323,13 +377,17 @@ func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncV
 		if e.Gen() == gen && prev != nil && x.val.Load() == prev {
 			e.untimed()
 			t.graph.Land(&e.Node)
-			if next != nil {
+			switch {
+			case changed:
 				t.graph.Change(&e.Node, settled)
 				x.publish(next)
 				if next.resting() {
+					e.unretry() // of a stream that emits although its function has failed
 					e.wakeWaiters(nil)
 				}
 				t.endStale(a)
+			case next != nil:
+				x.tellSelf(next)
 			}
 			switch {
 			case again != nil:

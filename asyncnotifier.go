@@ -3,11 +3,7 @@ package weir
 // This file owns AsyncNotifierProvider and StreamNotifierProvider: asynchronous states
 // with methods, and the writes to them.
 
-import (
-	"context"
-
-	"github.com/weir-go/weir/internal/graph"
-)
+import "context"
 
 // AsyncNotifier is the state of an [AsyncNotifierProvider]: embed it in a struct, give
 // that a Build method that fetches the first state, and methods that write it. In all else
@@ -27,25 +23,28 @@ type AsyncNotifierOf[T any] interface {
 
 // State returns the state, bringing it up to date first. In a first Build it is loading;
 // in a rebuild it is the state of before, loading (rule D13). After disposal it is the
-// zero AsyncValue.
+// zero AsyncValue; after Close it is the last one, if the notifier was not disposed before
+// (G10).
 func (n *AsyncNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
 
 // Set makes v the state, also while a build runs, whose own result is applied later
-// (rule D9). A failure keeps the last value, as a build's does (A1); a bare loading shows
-// what was there as reloading; other parts are taken as they are. After disposal and
-// after Close it does nothing.
-func (n *AsyncNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0) }
+// (rule D9); a retry that is pending is taken back. A failure keeps the last value, as a
+// build's does (A1); a bare loading shows what was there as reloading; other parts are
+// taken as they are. After disposal and after Close it does nothing.
+func (n *AsyncNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0, nil) }
 
 // SetData is Set of [Data](v).
-func (n *AsyncNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0) }
+func (n *AsyncNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0, nil) }
 
 // Update makes f of the data the data, waiting until nothing is loading first. Updates of
 // one notifier run one after the other (rule N6). If the state has failed it returns that
 // error, and if f fails f's, without a change. One whose build was replaced while f ran is
 // dropped and returns an error wrapping [ErrInvalidated]; after disposal it is
 // [ErrDisposed], after Close [ErrContainerClosed]. When ctx ends while it waits it
-// returns the cause. f runs without a lock and may take its time; an Update inside f waits
-// for its own caller until ctx ends.
+// returns the cause, and if a Cancel or Timeout ends what it waits for the cause of that.
+// What follows is delivered when the next Update may run: a listener may Update as well. f
+// runs without a lock and may take its time; an Update inside f waits for its own caller
+// until ctx ends.
 func (n *AsyncNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
 	return updateState(&n.seat, ctx, f)
 }
@@ -84,10 +83,10 @@ type StreamNotifierOf[T any] interface {
 func (n *StreamNotifier[T]) State() AsyncValue[T] { return stateOf[T](&n.seat) }
 
 // Set is [AsyncNotifier.Set]; what the build emits next replaces it.
-func (n *StreamNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0) }
+func (n *StreamNotifier[T]) Set(v AsyncValue[T]) { _ = assign(&n.seat, "Set", v, 0, nil) }
 
 // SetData is Set of [Data](v).
-func (n *StreamNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0) }
+func (n *StreamNotifier[T]) SetData(v T) { _ = assign(&n.seat, "SetData", Data(v), 0, nil) }
 
 // Update is [AsyncNotifier.Update].
 func (n *StreamNotifier[T]) Update(ctx context.Context, f func(T) (T, error)) (T, error) {
@@ -119,48 +118,67 @@ func stateOf[T any](s *seat) (v AsyncValue[T]) {
 	e := s.element("State")
 	t := e.c.tree
 	t.mu.Lock()
-	here := s.sits(e) && !e.c.closed
+	sits, closed := s.sits(), e.c.closed
 	t.mu.Unlock()
-	raw := e.host.raw()
-	if here {
+	var raw any
+	switch {
+	case !sits:
+	case closed:
+		raw = e.host.raw()
+	default:
 		raw = place{c: e.c}.readSlow(e.p)
 	}
-	if now, ok := raw.(*AsyncValue[T]); ok && now != nil {
+	if now, ok := raw.(*AsyncValue[T]); ok && now != nil && s.sits() {
 		v = *now
 	}
 	return v
 }
 
 // assign makes v the state; with build it is for that build only. The error says why
-// nothing was written.
-func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
+// nothing was written. release, if there is one, is called before what follows from it is
+// delivered, with the lock held.
+func assign[T any](s *seat, op string, v AsyncValue[T], build uint64, release func()) error {
 	e := s.element(op)
+	var a after
+	e.c.tree.mu.Lock()
+	stop := assignLocked(s, e, v, build, &a)
+	if release != nil {
+		release()
+	}
+	e.c.settle(&a)
+	if misuse, ok := stop.(hookCycle); ok {
+		panic(named(misuse))
+	}
+	a.rethrow()
+	return stop
+}
+
+// assignLocked is assign without the turn. The lock is held, and given away between.
+func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *after) (stop error) {
 	c := e.c
 	t := c.tree
 	x := e.host.(*cell[AsyncValue[T]])
-	var a after
 	for {
-		t.mu.Lock()
-		if err := s.goneLocked(e); err != nil {
-			t.unlock(&a)
-			return err
+		if stop = s.goneLocked(e); stop != nil {
+			return stop
 		}
-		if _, stop := c.freshElement(e.p, nil, &a); stop != nil || !s.sits(e) {
-			c.done(&a)
+		if _, stop = c.freshElement(e.p, nil, a); stop != nil {
+			return stop
+		}
+		if !s.sits() {
 			continue
 		}
-		prev := x.val.Load()
-		t.unlock(&a)
+		prev, last := x.val.Load(), x.rested()
+		t.unlock(a)
 		next := prev.assigned(v)
-		changed := x.from.Load().differs(prev, &next)
-		settled := changed && next.resting()
+		from := x.from.Load()
+		changed := from.differs(prev, &next)
+		settled := changed && next.resting() && (prev.resting() || last == nil || from.differs(last, &next))
 		t.mu.Lock()
 		switch {
-		case x.val.Load() != prev || !s.sits(e) || !e.Fresh() || c.closed:
-			c.done(&a) // somebody was here meanwhile: look again
-			continue
+		case x.val.Load() != prev || !s.sits() || !e.Fresh() || c.closed:
+			continue // somebody was here meanwhile: look again
 		case build != 0 && e.newest != build:
-			c.done(&a)
 			return &causeError{e.p, ErrInvalidated}
 		}
 		if !changed {
@@ -169,15 +187,17 @@ func assign[T any](s *seat, op string, v AsyncValue[T], build uint64) error {
 			t.writes++
 			t.graph.Change(&e.Node, settled)
 			x.publish(&next)
-			if settled {
+			if next.resting() {
+				e.unretry() // there is nothing at rest that is to be tried again
 				e.wakeWaiters(nil)
+			} else if next.has {
+				e.more().amended = true
 			}
-			t.endStale(&a)
+			t.endStale(a)
 			e.Show()
 		}
 		e.byHand()
 		e.touchLocked()
-		c.done(&a)
 		return nil
 	}
 }
@@ -188,6 +208,16 @@ func resolveState[T any](s *seat, ctx context.Context) (v T, err error) {
 	if ctx == nil {
 		misuse(e.p, "Resolve needs a context: use context.Background if there is none")
 	}
+	state, err := settledState[T](s, e, ctx)
+	if err != nil {
+		return v, err
+	}
+	return state.Result()
+}
+
+// settledState waits until nothing is loading. The error says why it did not come to that,
+// and is not the state's own.
+func settledState[T any](s *seat, e *element, ctx context.Context) (v AsyncValue[T], err error) {
 	if err := s.gone(e); err != nil {
 		return v, err
 	}
@@ -198,7 +228,7 @@ func resolveState[T any](s *seat, ctx context.Context) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	return raw.(*AsyncValue[T]).Result()
+	return *raw.(*AsyncValue[T]), nil
 }
 
 // gone is why there is nothing left to write to, or nil.
@@ -213,7 +243,7 @@ func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:
 		return &causeError{e.p, ErrContainerClosed}
-	case !s.sits(e):
+	case !s.sits():
 		return &causeError{e.p, ErrDisposed}
 	}
 	return nil
@@ -235,44 +265,50 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 	}
 	busy := s.busy
 	t.mu.Unlock()
-	select {
-	case busy <- struct{}{}:
-	case <-ctx.Done():
-		return v, context.Cause(ctx)
-	}
-	defer func() { <-busy }()
 	x := e.host.(*cell[AsyncValue[T]])
-	var now AsyncValue[T]
-	var build uint64
 	for {
-		if _, err := resolveState[T](s, ctx); err != nil && !s.atRest(e) {
+		// Who holds the token runs no turn: a listener may Update too, and wait for it.
+		if _, err := settledState[T](s, e, ctx); err != nil {
 			return v, err
 		}
-		t.mu.Lock()
-		here := s.sits(e)
-		if raw := x.val.Load(); raw != nil {
-			now = *raw
+		select {
+		case busy <- struct{}{}:
+		case <-ctx.Done():
+			return v, context.Cause(ctx)
 		}
-		build = e.newest
+		t.mu.Lock()
+		stop, now, build := s.goneLocked(e), x.val.Load(), e.newest
+		again := stop == nil && !(e.Fresh() && now.resting()) // it was built meanwhile, or is to be
 		t.mu.Unlock()
-		if !here || now.resting() {
-			break
+		switch {
+		case stop != nil:
+			<-busy
+			return v, stop
+		case again:
+			<-busy
+			continue
+		}
+		return update(s, *now, f, build, busy)
+	}
+}
+
+// update is Update of the state now, which is at rest; busy holds the token.
+func update[T any](s *seat, now AsyncValue[T], f func(T) (T, error), build uint64, busy chan struct{}) (v T, err error) {
+	held := true
+	release := func() {
+		if held {
+			held = false
+			<-busy
 		}
 	}
+	defer release()
 	if now.err != nil {
 		return now.value, now.err
 	}
 	if v, err = f(now.value); err != nil {
 		return v, err
 	}
-	return v, assign(s, "Update", Data(v), build)
-}
-
-// atRest reports whether there is a state at rest: an error that came of it is the state's.
-func (s *seat) atRest(e *element) bool {
-	e.c.tree.mu.Lock()
-	defer e.c.tree.mu.Unlock()
-	return s.sits(e) && e.Phase() == graph.Built && e.atRest()
+	return v, assign(s, "Update", Data(v), build, release)
 }
 
 // AsyncNotifierProvider is an asynchronous state with methods, the notifier N. It is an
@@ -301,9 +337,11 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 
 // building gives by the build function for notifiers that create makes and build builds.
 func (p *AsyncNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N) (T, error)) {
-	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.asyncNotifier().seat }) }
-	by.make = func(e *element) any { return of(e) }
-	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref.e)) }
+	of := func(ref Ref) N {
+		return instance(ref.e, ref.gen, create, func(n N) *seat { return &n.asyncNotifier().seat })
+	}
+	by.make = func(ref Ref) any { return of(ref) }
+	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref)) }
 }
 
 func (p *AsyncNotifierProvider[N, T]) origin() *base {
@@ -355,9 +393,11 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 
 // building gives by the build function for notifiers that create makes and build builds.
 func (p *StreamNotifierProvider[N, T]) building(by *asyncProvider[T], create func() N, build func(ctx context.Context, ref Ref, n N, emit func(T) bool) error) {
-	of := func(e *element) N { return instance(e, create, func(n N) *seat { return &n.streamNotifier().seat }) }
-	by.make = func(e *element) any { return of(e) }
-	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref.e), emit) }
+	of := func(ref Ref) N {
+		return instance(ref.e, ref.gen, create, func(n N) *seat { return &n.streamNotifier().seat })
+	}
+	by.make = func(ref Ref) any { return of(ref) }
+	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref), emit) }
 }
 
 func (p *StreamNotifierProvider[N, T]) origin() *base {

@@ -204,7 +204,7 @@ func (v AsyncValue[T]) starting(why BuildReason) AsyncValue[T] {
 	switch {
 	case !v.has && v.err == nil:
 		v.load = firstLoad
-	case why == ReasonRetry:
+	case why == ReasonRetry && v.err != nil: // else a value was written beside the loading
 		v.load = retrying
 	case why == ReasonReload || v.load == reloading:
 		v.load = reloading
@@ -240,15 +240,18 @@ func (v AsyncValue[T]) assigned(w AsyncValue[T]) AsyncValue[T] {
 // asyncEqual makes the change detection of an async kind from that of its data (P1): an
 // error at rest is always news, the same loading beside the same rest never is (D8).
 func asyncEqual[T any](eq func(a, b T) bool) func(a, b AsyncValue[T]) bool {
-	return func(a, b AsyncValue[T]) bool {
-		if a.load != b.load || a.progress != b.progress || a.has != b.has {
-			return false
-		}
-		if (a.err != nil || b.err != nil) && (a.load == atRest || !sameError(a.err, b.err)) {
-			return false
-		}
-		return !a.has || eq(a.value, b.value)
+	return func(a, b AsyncValue[T]) bool { return sameState(a, b, eq) }
+}
+
+// sameState is what asyncEqual makes, with eq for the data.
+func sameState[T any](a, b AsyncValue[T], eq func(a, b T) bool) bool {
+	if a.load != b.load || a.progress != b.progress || a.has != b.has {
+		return false
 	}
+	if (a.err != nil || b.err != nil) && (a.load == atRest || !sameError(a.err, b.err)) {
+		return false
+	}
+	return !a.has || eq(a.value, b.value)
 }
 
 // sameError compares errors by identity, without panicking for those that cannot be.

@@ -35,6 +35,16 @@ func (e *element) wakeWaiters(err error) {
 	}
 }
 
+// needed begins the build that somebody waits for, if it is not on its way: also a retry
+// that was due and had nobody to wait for it. That is no turn's to do (rule G11). The lock
+// is held.
+func (e *element) needed(a *after) {
+	if e.rare.due {
+		e.retryNow(a)
+	}
+	e.Want()
+}
+
 // Await returns the result of src, waiting for it while it is loading, and makes it a
 // dependency of ref's build: a different result later makes the build stale, the loading
 // in between does not (rule D10). It waits for the newest build of src, whatever is
@@ -75,7 +85,8 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 	var a after
 	ctx := r.Context()
 	var src *element
-	var d *drive // while it waits for src
+	var d *drive  // while it waits for src
+	var cut error // why Cancel or Timeout has ended the build that it waited for
 	leave := func() {
 		if d != nil {
 			if !c.closed {
@@ -119,12 +130,16 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			if !ok {
 				continue // something was written meanwhile
 			}
-			raw = src.host.raw()
-			kind, sel := edge.armed(src, raw)
+			raw, err = src.host.raw(), cut
+			kind, sel := graph.Value, (*graph.Sel)(nil) // the cause is no result of src: it hears of the next build
+			if cut == nil {
+				kind, sel = edge.armed(src, raw)
+			}
 			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
 			src.touchLocked()
 			break
 		}
+		cut = nil // there is a newer build
 		w := src.wait()
 		x := &drive{t: t, by: e, on: src, await: true}
 		if path := x.cycle(src); path != nil {
@@ -134,13 +149,13 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		d = x
 		d.join(e)
 		t.graph.Wait(&src.Node, 1) // whatever becomes of e's own listeners: its build waits
-		src.Want()
+		src.needed(&a)
 		t.breakHooks()
 		t.letFly()
-		c.yield(e, &a)
+		c.waiting(e, &a)
 		select {
 		case <-w.done:
-			err = w.err
+			cut = w.err
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
@@ -263,11 +278,11 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			t.graph.Wait(&e.Node, 1) // that is what makes it active
 		}
 		w := e.wait()
-		e.Want()
+		e.needed(&a)
 		h := t.hookWaits(e)
 		t.breakHooks()
 		t.letFly()
-		c.yield(by, &a)
+		c.waiting(by, &a)
 		select {
 		case <-w.done:
 			err = w.err

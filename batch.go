@@ -24,30 +24,60 @@ func (*Tx) scope() {}
 type staged struct {
 	c    *Container // where it is
 	p    writable
-	next any
+	next any    // a pointer to the value, nil for a small one
+	word uint64 // a small one
 }
 
 // writable is a provider whose value may be written, without its type.
 type writable interface {
 	identity() *base
-	// isChange reports whether next differs from e's value; it runs user code.
-	isChange(e *element, next any) bool
-	// apply makes next the value, or tells those who want to hear of a value that is the
+	// isChange reports whether w differs from e's value; it runs user code.
+	isChange(e *element, w staged) bool
+	// apply makes w the value, or tells those who want to hear of a value that is the
 	// same; the lock is held.
-	apply(e *element, next any, change bool)
+	apply(e *element, w staged, change bool)
+	// raw returns a pointer to w's value.
+	raw(w staged) any
 }
 
-func (p *provider[T]) isChange(e *element, next any) bool {
+func (p *provider[T]) raw(w staged) any {
+	if p.pack == nil {
+		return w.next
+	}
+	v := p.unpack(w.word)
+	return &v
+}
+
+// staged is w's value.
+func (p *provider[T]) staged(w staged) T {
+	if p.pack != nil {
+		return p.unpack(w.word)
+	}
+	return *w.next.(*T)
+}
+
+// stage puts v into w.
+func (p *provider[T]) stage(w *staged, v T) {
+	if p.pack != nil {
+		w.word = p.pack(v)
+		return
+	}
+	next := new(T)
+	*next = v
+	w.next = next
+}
+
+func (p *provider[T]) isChange(e *element, w staged) bool {
 	x := e.host.(*cell[T])
-	old := x.val.Load()
-	return old == nil || x.from.Load().differs(old, next.(*T))
+	old, ok := x.load()
+	return !ok || x.from.Load().unlike(old, p.staged(w))
 }
 
-func (p *provider[T]) apply(e *element, next any, change bool) {
+func (p *provider[T]) apply(e *element, w staged, change bool) {
 	if x := e.host.(*cell[T]); change {
-		x.publish(next.(*T))
+		x.write(p.staged(w))
 	} else {
-		x.tellSelf(next.(*T))
+		x.wrote(p.staged(w))
 	}
 }
 
@@ -64,64 +94,64 @@ func (tx *Tx) end() {
 	tx.over.Store(true)
 }
 
-// staged returns what was staged for p, or nil.
-func (tx *Tx) staged(c *Container, p *base) any {
+// staged returns what was staged for p, if something was.
+func (tx *Tx) staged(c *Container, p *base) (w staged, ok bool) {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	return tx.lookup(c, p)
+	if i := tx.lookup(c, p); i >= 0 {
+		return tx.writes[i], true
+	}
+	return w, false
 }
 
-func (tx *Tx) lookup(c *Container, p *base) any {
+// lookup returns where p's write is, or -1.
+func (tx *Tx) lookup(c *Container, p *base) int {
 	for i := range tx.writes {
 		if tx.writes[i].c == c && tx.writes[i].p.identity() == p {
-			return tx.writes[i].next
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
-// stage is Set and Update through a Tx.
-func stage[T any](at place, p *provider[T], f func(T) T, next *T) T {
+// stage is Update through a Tx, or Set of next if f is nil.
+func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 	tx, c := at.tx, at.c
 	for {
-		old := tx.staged(c, &p.base)
+		old, before := tx.staged(c, &p.base)
 		v := next
-		if v == nil {
+		if f != nil {
 			var last T
-			if old == nil && c.closing.Load() {
-				return p.discard(c, f, nil) // nothing will be applied
-			}
-			if old != nil {
-				last = *old.(*T)
-			} else {
+			switch {
+			case before:
+				last = p.staged(old)
+			case c.closing.Load():
+				return p.discard(at, f, next) // nothing will be applied
+			default:
 				last = *viewed(&p.base, p.view(place{c: c}.readSlow(&p.base)))
 			}
-			fresh := f(last)
-			v = &fresh
+			v = f(last)
 		}
 		tx.mu.Lock()
 		if tx.over.Load() {
 			tx.mu.Unlock()
 			tx.usable(&p.base, "a write")
 		}
-		if next == nil && tx.lookup(c, &p.base) != old {
+		i := tx.lookup(c, &p.base)
+		if f != nil && (before != (i >= 0) || before && tx.writes[i] != old) {
 			tx.mu.Unlock()
 			continue
 		}
 		if tx.writes == nil {
 			tx.writes = tx.few[:0]
 		}
-		found := false
-		for i := range tx.writes {
-			if tx.writes[i].c == c && tx.writes[i].p.identity() == &p.base {
-				tx.writes[i].next, found = v, true
-			}
+		if i < 0 {
+			i = len(tx.writes)
+			tx.writes = append(tx.writes, staged{c: c, p: p})
 		}
-		if !found {
-			tx.writes = append(tx.writes, staged{c, p, v})
-		}
+		p.stage(&tx.writes[i], v)
 		tx.mu.Unlock()
-		return *v
+		return v
 	}
 }
 
@@ -148,7 +178,7 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 type target struct {
 	staged
 	e      *element
-	raw    any
+	was    look
 	fail   *PanicError
 	change bool
 }
@@ -174,7 +204,6 @@ func (tx *Tx) commit() {
 		}
 	}()
 	for !c.closing.Load() {
-		any := false
 		for _, w := range tx.writes {
 			e, fail := w.c.current(w.p.identity(), place{c: w.c}, true, &a)
 			if e == nil {
@@ -182,12 +211,11 @@ func (tx *Tx) commit() {
 			}
 			targets = append(targets, target{staged: w, e: e, fail: fail})
 			x := &targets[len(targets)-1]
-			x.raw = e.host.raw()
-			x.change = fail != nil || w.p.isChange(e, w.next)
-			any = any || x.change
+			x.was = e.host.look()
+			x.change = fail != nil || w.p.isChange(e, w)
 		}
 		t.mu.Lock()
-		if any && !unmoved(targets) {
+		if !unmoved(targets) {
 			letGo()
 			c.settle(&a) // somebody wrote meanwhile: compare again
 			continue
@@ -212,7 +240,7 @@ func (tx *Tx) commit() {
 			}
 		}
 		for _, w := range targets {
-			w.p.apply(w.e, w.next, w.change)
+			w.p.apply(w.e, w.staged, w.change)
 			w.e.byHand()
 			w.e.touchLocked()
 		}
@@ -230,7 +258,7 @@ func (tx *Tx) commit() {
 // unmoved reports whether all targets are still what they were compared with.
 func unmoved(targets []target) bool {
 	for _, w := range targets {
-		if w.e.dead || !w.e.Fresh() || w.e.host.raw() != w.raw || w.e.fail != w.fail || w.c.closed {
+		if w.e.dead || !w.e.Fresh() || w.e.host.look() != w.was || w.e.fail != w.fail || w.c.closed {
 			return false
 		}
 	}

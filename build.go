@@ -36,7 +36,7 @@ type drive struct {
 	gen      uint64    // the build of by that needs it
 	await    bool      // it is an Await or a Resolve
 	over     func()    // what becomes of the rest after a Goexit
-	handed   bool      // over was called
+	handed   bool      // another goroutine has taken the turn over
 	held     bool      // aim is held against disposal, to be released if the walk is lost
 	hold     bool      // aim counts as active for by
 	began    time.Time // of the running build, if it is observed
@@ -384,6 +384,7 @@ func (d *drive) waitFor(e *element) {
 	w := d.t.hookWaits(e)
 	d.t.breakHooks()
 	d.t.letFly()
+	e.c.handOn(d.by)
 	d.t.unlock(&d.own)
 	select {
 	case <-wake:

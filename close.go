@@ -23,17 +23,21 @@ func (c *Container) Close() {
 	var a after
 	c.tree.mu.Lock()
 	if c.closed {
+		c.endContext(&a) // the first Close may not have come to it
 		c.tree.unlock(&a)
 		return
 	}
 	shut := c.closeLocked(nil, &a)
 	c.orphan()
+	defer func() { // deferred: a hook may end this goroutine
+		for _, x := range shut {
+			x.unhookContext()
+			x.tellClosed(&a)
+		}
+		c.tree.mu.Lock()
+		c.done(&a) // what the observers have written
+	}()
 	c.settle(&a) // what other containers have lost in listeners
-	for _, x := range shut {
-		x.cancelContext()
-		x.tellClosed(&a)
-	}
-	a.rethrow()
 }
 
 // closeLocked closes c after its children, and appends them all in that order.
@@ -54,6 +58,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		e.forgetNext()
 		e.unsave()
 		if e.Phase() != graph.Building {
+			e.tellLeft(a)
 			c.tree.graph.Dispose(&e.Node)
 			e.woken()
 		}
@@ -66,7 +71,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		x.i = -1 // out of the heap, for builds that return later
 	}
 	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
-	c.timers, c.prepared = nil, nil
+	c.timers = nil
 	c.turn.changed, c.turn.used = 0, 0
 	if !c.turn.running { // else it lets them go
 		c.flushed()
@@ -75,20 +80,25 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	if c.alarm != nil {
 		c.alarm.Stop()
 	}
+	c.endContext(a)
 	return append(shut, c)
 }
 
-// cancelContext ends the context of c, which is closed, if there is one, and lets go of
-// the one that it was given.
-func (c *Container) cancelContext() {
+// endContext has the context of c, which is closed, end before any hook runs: a hook may
+// wait for what ends with it. The lock is held.
+func (c *Container) endContext(a *after) {
+	if c.cancel != nil {
+		a.cancels = append(a.cancels, cancellation{c.cancel, ErrContainerClosed})
+	}
+}
+
+// unhookContext lets go of the context that c was given.
+func (c *Container) unhookContext() {
 	c.tree.mu.Lock()
-	cancel, unhook := c.cancel, c.unhook
+	unhook := c.unhook
 	c.tree.mu.Unlock()
 	if unhook != nil {
 		unhook()
-	}
-	if cancel != nil {
-		cancel(ErrContainerClosed)
 	}
 }
 

@@ -24,6 +24,7 @@ type tree struct {
 	hooked    []*hookWait         // those that wait for a build
 	saves     map[storedKey]*slot // of persisted states
 	observing atomic.Int32        // observers that are being called
+	left      atomic.Uint64       // how often one of them has left a turn to whoever is observed
 	ready     []*Container        // children that may have work for a turn
 	flights   int                 // asynchronous build functions that are running
 	flown     []*flown            // those that wait for a turn
@@ -56,7 +57,6 @@ type Container struct {
 	children   *Container        // the newest; the others by next
 	prev, next *Container        // siblings
 	away       map[*sub]struct{} // listeners made through c whose elements are elsewhere
-	prepared   map[*base]impl    // made by the override of a family, for elements to come
 
 	timers   timers
 	alarm    *time.Timer
@@ -232,30 +232,21 @@ func (c *Container) element(p *base, a *after) *element {
 			return e
 		}
 		i := p.impl
-		if o := c.override(p); o != nil {
-			if i = o.by; o.member != nil {
-				if i = c.prepared[p]; i == nil {
-					c.prepare(p, o.member, a)
-					continue
-				}
-				delete(c.prepared, p)
+		if o := c.override(p); o != nil && o.member != nil {
+			r := o.replacement
+			c.tree.unlock(a)
+			i = r.member(p)
+			c.tree.mu.Lock()
+			if o.replacement != r || c.table.find(p) != nil {
+				continue // exchanged meanwhile, or somebody else was faster
 			}
+		} else if o != nil {
+			i = o.by
 		}
 		e := i.newElement(c, p)
 		c.table.add(e)
 		return e
 	}
-}
-
-// prepare has the override of p's family make what builds p's element.
-func (c *Container) prepare(p *base, of func(p *base) impl, a *after) {
-	c.tree.unlock(a)
-	i := of(p)
-	c.tree.mu.Lock()
-	if c.prepared == nil {
-		c.prepared = map[*base]impl{}
-	}
-	c.prepared[p] = i
 }
 
 // readable reports whether a reader may load the value without the lock, and notes the

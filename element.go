@@ -1,8 +1,7 @@
 package weir
 
-// This file owns the element: a provider's live entry in one container, untyped, and the
-// cell around it that holds the value. How it lives is in lifecycle.go, how it is built
-// in build.go.
+// This file owns the element: a provider's live entry in one container, untyped. The
+// value is cell.go's, how it lives lifecycle.go's, how it is built build.go's.
 
 import (
 	"sync/atomic"
@@ -39,6 +38,7 @@ type element struct {
 	selfEnds  int           // how often in a row its synchronous build has ended itself
 	later     []*graph.Node // what a turn wants brought up to date when this one is built
 	async     bool          // its build function has a goroutine of its own
+	news      bool          // its synchronous build has a result other than the last (rule D10)
 	dead      bool          // out of the table
 	inUsage   bool          // in its container's list
 	inDying   bool
@@ -82,6 +82,9 @@ type rare struct {
 	making   chan struct{} // closed when the instance that is being made is there
 	unmade   *PanicError   // what making it has failed with
 	running  uint64        // the newest build whose function has not returned
+	born     uint64        // builds before this one have nothing to do with the notifier
+	rested   any           // of an async value that is loading: the snapshot of the last result
+	amended  bool          // and a value was written beside the loading
 
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
@@ -107,8 +110,13 @@ type host interface {
 	release(changed bool)
 	// value returns what the snapshot raw holds.
 	value(raw any) any
-	// raw returns the pointer to the published snapshot, nil if there is none.
+	// raw returns a pointer to a snapshot of the published value, nil if there is none. It
+	// may take memory.
 	raw() any
+	// look is raw without taking memory.
+	look() look
+	// holds reports whether raw, which raw once returned, is a snapshot of the value still.
+	holds(raw any) bool
 	// retarget has another provider make the value from now on; no build of e is running,
 	// or it is over.
 	retarget(i impl)
@@ -116,88 +124,12 @@ type host interface {
 	drop()
 }
 
-// cell is an element with its value: an immutable snapshot behind an atomic pointer.
-type cell[S any] struct {
-	val atomic.Pointer[S] // beside p and the word: what a reader without the lock needs
-	element
-	next *S                          // computed, not published
-	from atomic.Pointer[provider[S]] // whose build makes it: p, or its override
+// look is a value without its type: a pointer to a snapshot, or a small value.
+type look struct {
+	raw   any
+	word  uint64
+	small bool
 }
-
-func (x *cell[S]) compute(ref Ref) bool {
-	x.next = nil
-	from := x.from.Load()
-	v := from.build(ref)
-	changed := true
-	if old := x.val.Load(); old != nil {
-		changed = from.differs(old, &v)
-	}
-	x.next = &v
-	return changed
-}
-
-func (x *cell[S]) release(changed bool) {
-	switch {
-	case x.next == nil:
-	case changed:
-		x.publish(x.next)
-	default:
-		x.tellSelf(x.next)
-	}
-	x.next = nil
-}
-
-func (x *cell[S]) publish(v *S) {
-	x.tellSelf(v)
-	if r := x.rare; r != nil && r.saving != nil {
-		r.saving.publish(v)
-	}
-	x.val.Store(v)
-}
-
-// tellSelf queues the listeners that a notifier has on itself: they hear of every value
-// that is written or built, equal or not. The lock is held.
-func (x *cell[S]) tellSelf(v *S) {
-	if l := x.life; l != nil {
-		for _, s := range l.selves {
-			fn, prev := s.fn.(func(prev, next S)), x.val.Load()
-			call := &hook{fn: func() {
-				var zero S
-				if prev == nil {
-					prev = &zero
-				}
-				fn(*prev, *v)
-			}}
-			x.c.makeReady()
-			x.c.selves.Push(selfCall{&x.element, x.Gen(), s, call})
-		}
-	}
-}
-
-func (x *cell[S]) value(raw any) any { return *raw.(*S) }
-
-func (x *cell[S]) raw() any {
-	if v := x.val.Load(); v != nil {
-		return v
-	}
-	return nil
-}
-
-func (x *cell[S]) retarget(i impl) {
-	next := i.(interface{ typed() *provider[S] }).typed()
-	if next.maker != x.from.Load().maker { // another create function: its notifier is another
-		x.rare.vacate()
-	}
-	x.aim(next)
-}
-
-// aim has from make the value from now on.
-func (x *cell[S]) aim(from *provider[S]) {
-	x.from.Store(from)
-	x.element.future, x.element.async = from.future, from.build == nil
-}
-
-func (x *cell[S]) drop() { x.val.Store(nil) }
 
 func (e *element) init(c *Container, p *base, h host) {
 	e.c, e.p, e.host = c, p, h

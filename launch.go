@@ -3,7 +3,14 @@ package weir
 // This file owns the start and the return of asynchronous build functions: one at a time
 // for each element, unless it allows overlap. What they return is async.go's.
 
-import "github.com/weir-go/weir/internal/graph"
+import (
+	"context"
+	"runtime/pprof"
+	"runtime/trace"
+	"time"
+
+	"github.com/weir-go/weir/internal/graph"
+)
 
 // launch starts an asynchronous build of e. The lock is held.
 func (e *element) launch(a *after) {
@@ -36,6 +43,27 @@ func (e *element) launch(a *after) {
 	if !e.Active() && e.Has(graph.Usage) {
 		e.NodeEvent(graph.OffDuty)
 	}
+}
+
+// run runs the build function, under a label and a region if that is asked for.
+func (s *start) run() {
+	e := s.e
+	if e.observed() {
+		var a after
+		e.started(s.gen, s.reason, &a)
+		s.began = time.Now()
+		defer a.rethrow()
+	}
+	if !e.c.profiling {
+		s.kind.run(s)
+		return
+	}
+	name := e.p.Name()
+	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
+		defer trace.StartRegion(ctx, name).End()
+		s.ctx = ctx
+		s.kind.run(s)
+	})
 }
 
 // forgetNext drops a build whose function was waiting for another to return.

@@ -89,9 +89,11 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 			c.yield(by, &a)
 		}
 	}()
-	raw, fail, stop := x.arrive(b, at, by, &a)
+	fail, stop := x.arrive(b, at, by, &a)
 	if !src.selects() {
-		x.x, _ = x.e.host.(*cell[S])
+		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
+			x.self = smallListener[S]{x}
+		}
 	}
 	if stop != nil {
 		there = true
@@ -104,13 +106,17 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		return x
 	}
 	if !l.fire && !src.selects() { // nothing of the user's to be run
-		if x.seen = src.view(raw); fail != nil {
-			x.failed = fail
-		}
+		x.seen, x.failed = x.x.snapshot(), fail
 		x.state.And(^subArriving)
 	} else {
+		var seen snapshot[S]
+		if x.x != nil {
+			seen = x.x.snapshot()
+		} else {
+			x.raw = x.e.host.raw()
+		}
 		c.tree.unlock(&a)
-		x.first(raw, fail, l.fire, &a)
+		x.first(seen, fail, l.fire, &a)
 		c.tree.mu.Lock()
 	}
 	there = true
@@ -126,28 +132,29 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 }
 
 // arrive attaches s and brings its element up to date. The lock is held.
-func (s *sub) arrive(p *base, at place, by *element, a *after) (raw any, fail *PanicError, stop error) {
+func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError, stop error) {
 	c := at.c
 	s.e = c.element(p, a)
 	if s.weak {
 		s.attach()
-		return s.e.host.raw(), nil, nil
+		return nil, nil
 	}
 	gen := s.e.Gen()
 	s.attach()
 	e, stop := c.freshElement(p, by, a)
 	if stop != nil {
-		return nil, nil, stop
+		return nil, stop
 	}
 	if e.Gen() != gen && !e.async && e.life != nil && e.life.joins && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
 		e.more().joins = append(e.rare.joins, joined{came: true, hooks: true})
 		e.noteUsage()
 	}
-	return e.host.raw(), e.fail, nil
+	return e.fail, nil
 }
 
-// first gives s its first value, or calls it with that, without the lock.
-func (s *Subscription[S]) first(raw any, fail *PanicError, fire bool, a *after) {
+// first gives s its first value, seen or what it selects of raw, or calls it with that,
+// without the lock.
+func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a *after) {
 	c := s.c
 	returned := false
 	defer func() {
@@ -156,19 +163,14 @@ func (s *Subscription[S]) first(raw any, fail *PanicError, fire bool, a *after) 
 		}
 		s.state.And(^subArriving)
 		c.tree.mu.Lock()
-		if s.e.host.raw() != raw || s.e.fail != fail {
+		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(s.raw); moved || s.e.fail != fail {
 			s.e.Deliver()
 		}
 		c.tree.mu.Unlock()
 	}()
-	var seen *S
-	if raw != nil && fail == nil {
-		if s.src.selects() {
-			s.raw = raw
-			seen, fail = s.selected(raw)
-		} else {
-			seen = s.src.view(raw)
-		}
+	if s.raw != nil && fail == nil {
+		seen.val, fail = s.selected(s.raw)
+		seen.ok = fail == nil
 	}
 	switch {
 	case fail != nil && fire:
@@ -179,7 +181,7 @@ func (s *Subscription[S]) first(raw any, fail *PanicError, fire bool, a *after) 
 		s.seen = seen
 		if fire && s.fn != nil {
 			var zero S
-			s.fn(zero, *seen)
+			s.fn(zero, s.of(seen))
 		}
 	}
 	returned = true

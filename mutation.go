@@ -79,8 +79,8 @@ type Mutation[T any] struct {
 	keyed *Family[any, Mutation[T]] // what Of makes; nil for one of those
 }
 
-// NewMutation returns a mutation. Of the options [Name], [DisposeDelay] and [Scoped] make
-// sense.
+// NewMutation returns a mutation. Its options are [Name], [DisposeDelay] and [Scoped]
+// ([AutoDispose] it is anyhow); any other is a *UsageError.
 func NewMutation[T any](opts ...ProviderOption) *Mutation[T] {
 	m := &Mutation[T]{}
 	m.init(mutationKind, m, append([]ProviderOption{AutoDispose()}, opts...))
@@ -146,13 +146,14 @@ func canCompare(key any) (ok bool) {
 // between: the newest run owns the state, older ones still return. The scope that fn gets
 // keeps what is read through it alive and active until fn returns; writes go straight
 // through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
-// closes. A panic in fn is the failure of the state, and goes on to the caller.
+// closes. A panic in fn is the failure of the state, and goes on to the caller; so is one of
+// a listener that hears of pending, where no panic handler takes it: fn is not called then.
 //
 // After Close, and through a ref that is over, Run returns the cause without calling fn.
 // A nil ctx or fn, and the Tx of a batch, are a *UsageError.
 func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Context, s Scope) (T, error)) (v T, err error) {
 	b := m.watchable("Run")
-	at := scopeOf(s, b, "Run")
+	at := placeOf(s, b, "Run")
 	switch {
 	case ctx == nil:
 		misuse(b, "Run needs a context: use context.Background if there is none")
@@ -165,16 +166,13 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 	if at.via != nil {
 		from = at.via
 	}
-	e, run, err := m.begin(at)
+	var a after
+	e, run, err := m.begin(at, &a)
 	if err != nil {
 		return v, err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(from.Context(), func() { cancel(context.Cause(from.Context())) })
 	h := &runScope{c: from}
-	began := time.Now()
-	var a after
-	from.mutationStarted(b, began, &a)
+	var began time.Time
 	returned := false
 	defer func() {
 		if !returned {
@@ -185,61 +183,65 @@ func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Cont
 				a.raise = fail
 			}
 		}
-		stop()
-		cancel(nil)
-		h.end()
+		if !began.IsZero() {
+			from.mutationEnded(b, began, err, &a)
+		}
 		next := MutationState[T]{status: MutationSuccess, value: v, run: run}
 		if err != nil {
 			next = MutationState[T]{status: MutationFailed, err: err, run: run}
 		}
-		from.mutationEnded(b, began, err, &a)
-		m.finish(e, next, &a)
+		m.finish(e, h, next, &a)
 		a.rethrow()
 	}()
+	at.c.done(&a) // a listener may panic, or end this goroutine
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(from.Context(), func() { cancel(context.Cause(from.Context())) })()
+	began = time.Now()
+	from.mutationStarted(b, began, &a)
 	v, err = fn(ctx, h)
 	returned = true
 	return v, err
 }
 
-// begin makes the state pending, and holds its element until finish.
-func (m *Mutation[T]) begin(at place) (e *element, run uint64, err error) {
+// begin makes the state pending, and holds its element until finish. The lock is held when
+// it succeeds: whatever is done once it is let go, there has to be a finish.
+func (m *Mutation[T]) begin(at place, a *after) (e *element, run uint64, err error) {
 	b := &m.base
 	c := at.c
 	t := c.tree
-	var a after
 	t.mu.Lock()
 	if at.overLocked() {
 		err = at.why(b)
-		t.unlock(&a)
+		t.unlock(a)
 		return nil, 0, err
 	}
-	e, err = c.freshElement(b, at.ref.builder(), &a)
+	e, err = c.freshElement(b, at.ref.builder(), a)
 	if err != nil {
-		t.unlock(&a)
+		t.unlock(a)
 		return nil, 0, named(err)
 	}
 	run = t.graph.Next()
 	e.resolvers++
 	t.graph.AddListener(&e.Node, true)
-	m.show(e, MutationState[T]{status: MutationPending, run: run}, &a)
-	c.done(&a)
+	m.show(e, MutationState[T]{status: MutationPending, run: run}, a)
 	return e, run, nil
 }
 
-// finish lets go of e, and shows next if its run still owns the state.
-func (m *Mutation[T]) finish(e *element, next MutationState[T], a *after) {
+// finish lets go of e and of what h holds, and shows next if its run still owns the state:
+// all in one step, for the turn that follows may end this goroutine.
+func (m *Mutation[T]) finish(e *element, h *runScope, next MutationState[T], a *after) {
 	t := e.c.tree
 	t.mu.Lock()
-	if e.c.closed {
-		t.unlock(a)
-		return
+	h.end()
+	if !e.c.closed {
+		if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run {
+			m.show(e, next, a)
+		}
+		e.resolvers--
+		t.graph.RemoveListener(&e.Node, true)
+		e.touchLocked()
 	}
-	if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run {
-		m.show(e, next, a)
-	}
-	e.resolvers--
-	t.graph.RemoveListener(&e.Node, true)
-	e.touchLocked()
 	e.c.settle(a)
 }
 
@@ -250,7 +252,7 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 		x.val.Store(&next) // another run owns it
 		return
 	}
-	m.put(e, &next, a)
+	m.put(x, next, a)
 }
 
 // Reset makes the mutation idle. Runs under way go on and return, but no longer show. What
@@ -258,7 +260,7 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 // Reset does nothing.
 func (m *Mutation[T]) Reset(s Scope) {
 	b := m.watchable("Reset")
-	at := scopeOf(s, b, "Reset")
+	at := placeOf(s, b, "Reset")
 	var a after
 	t := at.c.tree
 	t.mu.Lock()
@@ -300,14 +302,11 @@ func (h *runScope) hold(home *Container, p *base) {
 // deliver makes a sub that only counts.
 func (*sub) deliver(*PanicError) {}
 
-// end lets go of all that was held.
+// end lets go of all that was held. The lock is held.
 func (h *runScope) end() {
-	var a after
-	h.c.tree.mu.Lock()
 	h.ended = true
 	for _, x := range h.held {
 		x.detach()
 	}
 	h.held = nil
-	h.c.done(&a)
 }

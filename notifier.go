@@ -15,6 +15,7 @@ import (
 // for one life of that (rule N1).
 type seat struct {
 	e    atomic.Pointer[element]
+	on   atomic.Bool   // the life is not over; written with the lock held
 	busy chan struct{} // holds a token while an Update runs (N6); guarded by the lock
 }
 
@@ -28,8 +29,9 @@ func (s *seat) element(op string) *element {
 	return e
 }
 
-// sits reports whether the life that the notifier belongs to is not over. The lock is held.
-func (s *seat) sits(e *element) bool { return !e.dead && e.rare != nil && e.rare.seat == s }
+// sits reports whether the life that the notifier belongs to is not over. It needs no lock:
+// what a reader finds while it holds, and it holds still afterwards, is of this life.
+func (s *seat) sits() bool { return s.on.Load() }
 
 // ref is the newest build's (rule N2).
 func (s *seat) ref() Ref {
@@ -39,17 +41,17 @@ func (s *seat) ref() Ref {
 	return Ref{e, e.newest}
 }
 
-// place is where a write through scope takes place; a nil scope is the notifier's own
+// place is where a write through in takes place; a nil one is the notifier's own
 // container.
 func (s *seat) place(e *element, in Scope, op string) place {
 	if in == nil {
-		return place{c: e.c}
+		return place{c: e.c, by: s}
 	}
-	at := scopeOf(in, e.p, op)
+	at := placeOf(in, e.p, op)
 	if at.c.tree != e.c.tree {
 		misuse(e.p, "%s with a scope of another container tree than the notifier's", op)
 	}
-	at.c = e.c
+	at.c, at.by = e.c, s
 	return at
 }
 
@@ -63,27 +65,39 @@ func (s *seat) outside(e *element, op string) {
 	}
 }
 
-// vacate lets go of the notifier: the next that is asked for is made anew.
-func (r *rare) vacate() { r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil }
+// vacate lets go of the notifier: the next that is asked for is made anew, and not by a
+// build up to the newest.
+func (r *rare) vacate(newest uint64) {
+	r.born = newest + 1
+	if r.seat != nil {
+		r.seat.on.Store(false)
+	}
+	r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil
+}
 
-// instance returns the notifier of e's life, making it with create if there is none. The
-// lock is not held. Of two that come at once one makes it and the other waits.
-func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {
+// instance returns the notifier of the life of e that build gen is of, making it with create
+// if there is none. The lock is not held. Of two that come at once one makes it and the
+// other waits. A function that begins when its life is over already gets one that belongs
+// to nothing, and leaves the next life alone (rule N1).
+func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *seat) N {
 	t := e.c.tree
 	t.mu.Lock()
 	r := e.more()
-	for r.notifier == nil && r.making != nil {
+	lives := func() bool { return !e.dead && e.Phase() != graph.Absent && gen >= r.born }
+	for lives() && r.notifier == nil && r.making != nil {
 		ch := r.making
 		t.mu.Unlock()
 		<-ch
 		t.mu.Lock()
 	}
-	if n, ok := r.notifier.(N); ok {
-		t.mu.Unlock()
-		return n
-	}
 	making := make(chan struct{})
-	r.making = making
+	if lives() {
+		if n, ok := r.notifier.(N); ok {
+			t.mu.Unlock()
+			return n
+		}
+		r.making = making
+	}
 	t.mu.Unlock()
 	var n N
 	var s *seat
@@ -96,6 +110,7 @@ func instance[N any](e *element, create func() N, seatOf func(N) *seat) N {
 		if r.making == making { // else that life is over
 			if r.making, r.unmade = nil, fail; s != nil {
 				r.notifier, r.seat = n, s
+				s.on.Store(!e.dead)
 			}
 		}
 		close(making)
@@ -146,7 +161,7 @@ func (s *seat) listenSelf(fn any) (remove func()) {
 	t := e.c.tree
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !s.sits(e) || !e.live(e.Gen()) {
+	if !s.sits() || !e.live(e.Gen()) {
 		return func() {}
 	}
 	x := &selfListener{fn}
@@ -189,8 +204,9 @@ func notifierOf[N any](at place, p *base) N {
 		fail = e.rare.unmade // create has failed: there is none to be had
 	}
 	if have == nil && !closed && fail == nil {
+		gen := e.newest
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e)
+		have = made(e, gen)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -204,9 +220,9 @@ func notifierOf[N any](at place, p *base) N {
 	panic(&causeError{p, ErrContainerClosed})
 }
 
-// made is the instance of e, whose asynchronous build has begun. What create panics with
+// made is the instance of e, whose asynchronous build gen has begun. What create panics with
 // is raised as the build's failure will be.
-func made(e *element) any {
+func made(e *element, gen uint64) any {
 	returned := false
 	defer func() {
 		if !returned {
@@ -215,7 +231,7 @@ func made(e *element) any {
 			}
 		}
 	}()
-	n := e.future.(interface{ notifier(e *element) any }).notifier(e)
+	n := e.future.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
 	returned = true
 	return n
 }

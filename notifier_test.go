@@ -1,7 +1,8 @@
 package weir_test
 
 // This file holds the rules of notifiers: one instance per life, its newest ref, what its methods do before, during and after its
-// builds (N1 to N5, D9, D13). Instances in the wrong hands are in notifier_wrong_test.go, Update and ListenSelf in notifier_update_test.go.
+// builds (N1 to N5, D9, D13). What is left when the life is over is in notifier_over_test.go, instances in the wrong hands are in
+// notifier_wrong_test.go, Update and ListenSelf in notifier_update_test.go.
 
 import (
 	"context"
@@ -278,7 +279,7 @@ func TestN3_S291_AfterDisposalCallsDoNothing(t *testing.T) {
 					require.ErrorIs(t, err, want)
 				}
 				n.selves(func(string, string) { l.add("self") })()
-				_ = n.state()
+				require.Equal(t, lastState(k, name == "closed"), n.state())
 				require.False(t, n.ref().Mounted())
 				settle()
 				if got := l.take(); count(got, "build") > 0 || count(got, "self") > 0 || count(got, "heard 7") > 0 || k.async && count(got, "f") > 0 {
@@ -288,6 +289,7 @@ func TestN3_S291_AfterDisposalCallsDoNothing(t *testing.T) {
 					require.Equal(t, 42, p.settled(c), "the next life is not touched by the old notifier")
 					n.set(9)
 					require.Equal(t, 42, p.settled(c))
+					require.Equal(t, lastState(k, false), n.state())
 				}
 			})
 		})

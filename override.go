@@ -23,7 +23,8 @@ type override struct {
 	*replacement
 }
 
-// replacement is what UpdateOverrides may exchange; in a container it is guarded by the lock.
+// replacement is what an override puts in a provider's place. It never changes: UpdateOverrides
+// exchanges it for another, under the lock.
 type replacement struct {
 	by     impl                    // of a provider: what makes its elements
 	member func(member *base) impl // of a family: what makes the elements of a member
@@ -35,8 +36,7 @@ func (o override) applyTo(c *Container) {
 	if c.overriding(o.p) != nil {
 		misuse(o.p, "overridden twice in one container: leave one of the overrides out")
 	}
-	r := *o.replacement
-	c.overrides = append(c.overrides, override{o.p, &r})
+	c.overrides = append(c.overrides, o)
 }
 
 // overriding returns the override of p itself in c, or nil.
@@ -66,7 +66,8 @@ func WithOverrides(os ...Override) ContainerOption {
 // families, and rebuilds what was built by them as after a change of a dependency; what
 // was never built is not built (rule S5). An element is told of a change only if its value
 // differs. A provider that is not overridden in this container, and one that is named
-// twice, is a *UsageError, and then nothing is updated. After Close it does nothing (D16).
+// twice, is a *UsageError, and then nothing is updated; so it is when the function of a
+// family's override panics, which goes to the caller. After Close it does nothing (D16).
 func (c *Container) UpdateOverrides(os ...Override) {
 	c.valid("UpdateOverrides")
 	next := make([]override, len(os))
@@ -79,45 +80,63 @@ func (c *Container) UpdateOverrides(os ...Override) {
 	var a after
 	t := c.tree
 	t.mu.Lock()
-	if c.closed {
-		t.mu.Unlock()
-		return
-	}
-	if p, wrong := c.cannotUpdate(next); wrong != "" {
+	if p, wrong := c.cannotUpdate(next); wrong != "" && !c.closed {
 		t.mu.Unlock()
 		misuse(p, "%s", wrong)
 	}
-	for _, o := range next {
-		*c.overriding(o.p).replacement = *o.replacement
+	// What the functions of families make is code of the user's: it is there before the one
+	// step in which all is exchanged, so that others see all of it or nothing.
+	made := map[*base]impl{}
+	for missing := c.unmade(next, made); len(missing) > 0 && !c.closed; missing = c.unmade(next, made) {
+		t.mu.Unlock()
+		for _, makeOne := range missing {
+			makeOne()
+		}
+		t.mu.Lock()
 	}
-	var es []*element
-	var by []impl
-	clear(c.prepared) // by the functions of before
-	for _, o := range next {
-		for _, e := range o.p.overridden(c) {
-			es, by = append(es, e), append(by, o.by)
-			if k := len(by) - 1; o.member != nil { // code of the user's
-				t.mu.Unlock()
-				by[k] = o.member(e.p)
-				t.mu.Lock()
+	if !c.closed {
+		for _, o := range next {
+			c.overriding(o.p).replacement = o.replacement
+			for _, e := range o.p.overridden(c) {
+				by := o.by
+				if o.member != nil {
+					by = made[e.p]
+				}
+				e.retarget(by, &a)
 			}
 		}
 	}
-	for i, e := range es {
-		if e.dead || c.closed {
-			continue
-		}
-		e.more().retarget = by[i]
-		if e.Phase() == graph.Absent {
-			continue
-		}
-		e.cause |= byReload
-		e.end(ErrInvalidated, &a)
-		e.halted()
-		t.writes++
-		t.graph.Invalidate(&e.Node)
-	}
 	c.done(&a)
+}
+
+// unmade returns what makes, into made, those members in c that families among os override
+// and made does not have. The lock is held, and must not be when they are called.
+func (c *Container) unmade(os []override, made map[*base]impl) (missing []func()) {
+	for _, o := range os {
+		if o.member == nil {
+			continue
+		}
+		for _, e := range o.p.overridden(c) {
+			if p := e.p; made[p] == nil {
+				missing = append(missing, func() { made[p] = o.member(p) })
+			}
+		}
+	}
+	return missing
+}
+
+// retarget has e's builds made by by from now on, and ends the live one. The lock is held.
+func (e *element) retarget(by impl, a *after) {
+	e.more().retarget = by
+	if e.Phase() == graph.Absent {
+		return
+	}
+	e.cause |= byReload
+	e.end(ErrInvalidated, a)
+	e.halted()
+	t := e.c.tree
+	t.writes++
+	t.graph.Invalidate(&e.Node)
 }
 
 // cannotUpdate says why os cannot take the place of overrides of c, and of which provider.

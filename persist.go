@@ -81,9 +81,10 @@ type persistence[T any] struct {
 // The calls for one key come one after the other: one that does not return holds up the saves
 // of that key. The context of a Read ends when its answer is of no use any more.
 //
-// In a family give each member a key of its own, in create. A nil s or codec and an empty
-// key are a *UsageError; so is an s that cannot be compared with == (give a pointer to it), and
-// a provider that is no notifier, or has a state other than T.
+// An override of the provider neither restores nor saves: a test leaves what is stored
+// alone. In a family give each member a key of its own, in create. A nil s or codec and an
+// empty key are a *UsageError; so is an s that cannot be compared with == (give a pointer to
+// it), and a provider that is no notifier, or has a state other than T.
 func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption) ProviderOption {
 	if s == nil || codec == nil || key == "" {
 		misuse(nil, "Persist needs a storage, a key and a codec")
@@ -236,7 +237,7 @@ func Persisted(ctx context.Context, s Scope, p AnyProvider) error {
 		misuse(nil, "Persisted needs a context: use context.Background if there is none")
 	}
 	anyProviders([]AnyProvider{p}, "Persisted")
-	at := scopeOf(s, p.identity(), "Persisted")
+	at := placeOf(s, p.identity(), "Persisted")
 	t := at.c.tree
 	t.mu.Lock()
 	all := at.c.slots(p)

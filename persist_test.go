@@ -316,6 +316,42 @@ func TestASynchronousNotifierStartsWithWhatIsStored(t *testing.T) {
 	})
 }
 
+// What stands in for a provider leaves alone what the real one has stored.
+func TestAnOverrideNeitherRestoresNorSaves(t *testing.T) {
+	s := &countedStorage{}
+	require.NoError(t, s.MemoryStorage.Write(t.Context(), "n", []byte("{}")))
+	keep := weir.Persist(s, "n", weir.JSON[int]{})
+	plain := weir.NewNotifierProvider(func() *plainSaved { return &plainSaved{first: 1} }, keep)
+	async := savedProvider(constant(1), keep)
+	set := map[weir.AnyProvider]func(c *weir.Container){
+		plain: func(c *weir.Container) { plain.Notifier(c).Set(3) },
+		async: func(c *weir.Container) { async.Notifier(c).SetData(3) },
+	}
+	for name, row := range map[string]struct {
+		of   weir.AnyProvider
+		with weir.Override
+	}{
+		"a value":       {plain, plain.OverrideWithValue(2)},
+		"a notifier":    {plain, plain.OverrideWith(func() *plainSaved { return &plainSaved{first: 2} })},
+		"a Build":       {plain, plain.OverrideWithBuild(func(weir.Ref, *plainSaved) int { return 2 })},
+		"a state":       {async, async.OverrideWithValue(weir.Data(2))},
+		"data":          {async, async.OverrideWithData(2)},
+		"another":       {async, async.OverrideWith(func() *savedNotifier { return &savedNotifier{build: constant(2)} })},
+		"another Build": {async, async.OverrideWithBuild(func(context.Context, weir.Ref, *savedNotifier) (int, error) { return 2, nil })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t, row.with)
+				set[row.of](c)
+				settle()
+				require.NoError(t, weir.Persisted(t.Context(), c, row.of))
+				require.NoError(t, c.Shutdown(t.Context()))
+				require.Zero(t, s.reads+s.writes+s.deletes)
+			})
+		})
+	}
+}
+
 func TestFileStorageKeepsKeysApart(t *testing.T) {
 	s, err := weir.NewFileStorage(t.TempDir())
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ const DefaultDisposeDelay = 100 * time.Millisecond
 type Source[S any] interface {
 	origin() *base             // the provider at the bottom; nil for a nil one
 	view(raw any) *S           // what the source makes of a snapshot; may run user code
+	peek(e *element) (S, bool) // the same of the value that origin's element has, without the lock
 	differs(a, b *S) bool      // change detection (P1); may run user code
 	watch(ref Ref) S           // Watch
 	selects() bool             // whether view lets through less than the whole
@@ -190,12 +191,26 @@ func apply(b *base, s *settings, opts []ProviderOption) {
 	if s.persist != nil && b.kind != notifierKind && b.kind != asyncNotifierKind && b.kind != streamNotifierKind {
 		misuse(b, "Persist is for notifiers: use NewNotifierProvider, NewAsyncNotifierProvider or NewStreamNotifierProvider, in a family those that create makes")
 	}
-	if b.kind == plainKind || b.kind == stateKind || b.kind == notifierKind {
+	switch b.kind {
+	case plainKind, stateKind, notifierKind:
 		if s.timeout > 0 {
 			misuse(b, "Timeout is for builds that can fail: use NewTryProvider or NewFutureProvider")
 		}
 		if s.retry != nil {
 			misuse(b, "Retry is for builds that can fail: use NewTryProvider or NewFutureProvider")
+		}
+	case mutationKind:
+		if s.equal != nil {
+			misuse(b, "Equal is not for a mutation, whose state runs alone write: watch a part of it with SelectFunc, which takes an eq")
+		}
+		if s.timeout > 0 {
+			misuse(b, "Timeout is not for a mutation, whose function is the caller's: give Run a context with a deadline")
+		}
+		if s.retry != nil {
+			misuse(b, "Retry is not for a mutation, whose effect may have happened: try again in the function that Run is given")
+		}
+		if s.overlap {
+			misuse(b, "AllowOverlap is not for a mutation: its runs overlap as they are")
 		}
 	}
 }
@@ -258,11 +273,12 @@ func (b *base) usable(op string) *base {
 // provider is the typed part of a provider whose elements hold an S.
 type provider[S any] struct {
 	base
-	equal  func(a, b S) bool // nil: always different
-	build  func(ref Ref) S   // nil for asynchronous kinds
-	future asyncKind         // nil for kinds that cannot fail
-	tries  bool              // build may fail, and be retried
-	maker  any               // of a notifier's override: what tells its create function from others
+	packing[S]                   // how a small value is kept, if it is one
+	equal      func(a, b S) bool // nil: always different
+	build      func(ref Ref) S   // nil for asynchronous kinds
+	future     asyncKind         // nil for kinds that cannot fail
+	tries      bool              // build may fail, and be retried
+	maker      any               // of a notifier's override: what tells its create function from others
 }
 
 // init fills in a provider; the constructor is its caller.
@@ -271,7 +287,15 @@ func (p *provider[S]) init(kind kindOf, i impl, opts []ProviderOption) {
 	i.decide()
 }
 
-func (p *provider[S]) decide() { p.equal = setEqual[S](&p.base, p.settings()) }
+func (p *provider[S]) decide() {
+	p.equal = setEqual[S](&p.base, p.settings())
+	// Whether it is the value that somebody saw is asked of a small value itself, so it
+	// must be one that can be compared, and nobody may ask for each one that is written.
+	p.packing = packing[S]{}
+	if p.settings().equal == nil && (p.kind == plainKind || p.kind == stateKind) {
+		p.packing = packed[S]()
+	}
+}
 
 // setEqual is the change detection that s asks for; D is S, or the data of an
 // asynchronous S.
@@ -291,12 +315,16 @@ func (p *provider[S]) view(raw any) *S {
 	return s
 }
 
-func (p *provider[S]) differs(a, b *S) bool { return p.equal == nil || !p.equal(*a, *b) }
+func (p *provider[S]) differs(a, b *S) bool { return p.unlike(*a, *b) }
+
+func (p *provider[S]) unlike(a, b S) bool { return p.equal == nil || !p.equal(a, b) }
+
+func (p *provider[S]) peek(e *element) (v S, ok bool) { return e.host.(*cell[S]).peek() }
 
 func (p *provider[S]) selects() bool { return false }
 
 func (p *provider[S]) newElement(c *Container, id *base) *element {
-	x := &cell[S]{}
+	x := &cell[S]{as: id.impl.(interface{ typed() *provider[S] }).typed()}
 	x.element.init(c, id, x)
 	x.aim(p)
 	return &x.element
@@ -310,12 +338,16 @@ func (p *provider[S]) watch(ref Ref) S {
 	if e, w := ref.expected(&p.base); e != nil {
 		// Load, then look at the epoch: a writer moves it before it publishes.
 		if w == 0 || ref.e.Matched(w) {
-			if v := e.host.(*cell[S]).val.Load(); v != nil && e.c.tree.graph.Epoch() < ref.gen {
-				return *v
+			if v, ok := e.host.(*cell[S]).peek(); ok && e.c.tree.graph.Epoch() < ref.gen {
+				return v
 			}
 		}
 	}
-	return *viewed(&p.base, p.view(ref.watchSlow(&p.base, nil)))
+	seen := ref.watchSlow(&p.base, nil)
+	if seen.small {
+		return p.unpack(seen.word)
+	}
+	return *viewed(&p.base, p.view(seen.raw))
 }
 
 // Provider is a synchronous, derived value: build runs when it is first needed and again

@@ -32,11 +32,22 @@ type place struct {
 	ref Ref // if it is one
 	tx  *Tx
 	via *Container // what the call was made through, if that is a child: once it is closed nothing happens
+	by  *seat      // of the notifier that the call is a method of, if it is one
 }
 
-// scopeOf takes s apart, for a call that uses p: its container is then the one where p's
-// element lives.
-func scopeOf(s Scope, p *base, op string) (at place) {
+// scopeOf is placeOf for a call that reads p: what is read through the scope of a
+// mutation's run is held until that ends.
+func scopeOf(s Scope, p *base, op string) place {
+	at := placeOf(s, p, op)
+	if h, ok := s.(*runScope); ok {
+		h.hold(at.c, p)
+	}
+	return at
+}
+
+// placeOf takes s apart, for a call that uses p, if that is not nil: its container is then
+// the one where p's element lives. op is for messages alone.
+func placeOf(s Scope, p *base, op string) (at place) {
 	switch s := s.(type) {
 	case *Container:
 		if s == nil || s.tree == nil {
@@ -63,16 +74,17 @@ func scopeOf(s Scope, p *base, op string) (at place) {
 	if p != nil && at.c.parent != nil {
 		at.via, at.c = at.c, at.c.home(p)
 	}
-	if h, ok := s.(*runScope); ok && p != nil && op != "Set" && op != "Update" && op != "Cancel" {
-		h.hold(at.c, p)
-	}
 	return at
 }
 
-// over reports whether the place is a ref whose build is over, or a child that is closed.
+// over reports whether the place is a ref whose build is over, a child that is closed, or
+// a notifier whose life is over.
 func (at place) over() bool {
-	return at.ref.e != nil && !at.ref.Mounted() || at.via != nil && at.via.closing.Load()
+	return at.ref.e != nil && !at.ref.Mounted() || at.via != nil && at.via.closing.Load() || at.gone()
 }
+
+// gone reports whether the place is a notifier whose life is over. It needs no lock.
+func (at place) gone() bool { return at.by != nil && !at.by.sits() }
 
 // overLocked is over with the lock held.
 func (at place) overLocked() bool {
@@ -154,9 +166,9 @@ func (e *element) ifReadable() *element {
 
 // watchSlow is Watch with the lock: it brings p's element up to date, makes sure that its
 // value goes together with what the build has watched already, and records the edge. It
-// returns the snapshot, nil if there is none because the container is closed, and raises
+// returns the value, none if there is none because the container is closed, and raises
 // the failure of a synchronous build again (rule E1).
-func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
+func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 	r.validFor(p, "Watch")
 	e := r.e
 	p.usable("Watch")
@@ -168,34 +180,37 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) any {
 	for e.live(r.gen) {
 		src, stop := c.freshElement(p, e, &a)
 		if stop != nil {
-			return c.giveUp(p, stop, e, &a)
+			return look{raw: c.giveUp(p, stop, e, &a)}
 		}
 		if stop = t.watchCycle(e, src); stop != nil {
-			return c.giveUp(p, stop, e, &a)
+			return look{raw: c.giveUp(p, stop, e, &a)}
 		}
 		if !e.live(r.gen) {
 			continue
 		}
 		ok, stop := t.fit(e, src, r.gen, &a)
 		if stop != nil {
-			return c.giveUp(p, stop, e, &a)
+			return look{raw: c.giveUp(p, stop, e, &a)}
 		}
 		if !ok {
 			continue
 		}
-		raw, fail := src.host.raw(), src.fail
-		kind, sel := edge.of(src, raw)
+		seen, fail := src.host.look(), src.fail
+		if seen.small && edge != nil {
+			seen = look{raw: src.host.raw()}
+		}
+		kind, sel := edge.of(src, seen.raw)
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
 		src.touchLocked()
 		c.yield(e, &a)
 		if fail != nil {
 			panic(fail)
 		}
-		return raw
+		return seen
 	}
 	c.yield(e, &a) // finding out that the build is over may have ended it, which is for somebody to deliver
 	a.rethrow()
-	return place{c: c, ref: r}.readSlow(p) // the ref is over: Watch is Read
+	return look{raw: place{c: c, ref: r}.readSlow(p)} // the ref is over: Watch is Read
 }
 
 // edgeFilter is the untyped part of a selection on an edge.
@@ -227,10 +242,11 @@ func (f *edgeFilter) armed(src *element, raw any) (graph.Kind, *graph.Sel) {
 
 // ask reports whether the selection has changed; of an Await, whether its result has.
 func (f *edgeFilter) ask() bool {
+	if f.src.host.holds(f.raw) {
+		return false
+	}
 	raw := f.src.host.raw()
 	switch {
-	case raw == f.raw:
-		return false
 	case raw == nil:
 		return true
 	case f.settled && !isResting(raw):

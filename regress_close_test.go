@@ -5,6 +5,8 @@ package weir_test
 
 import (
 	"context"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,5 +164,85 @@ func TestG10CloseWakesAnAwaitOfASyncBuildAndWhoWaitsForThat(t *testing.T) {
 		await(t, "the loop", loop)
 		require.ErrorIs(t, awaited, weir.ErrContainerClosed)
 		require.NoError(t, c.Shutdown(t.Context()))
+	})
+}
+
+func TestE3AHookEndsTheGoroutineOfClose(t *testing.T) {
+	// Planted bug: the container's context is cancelled, and observers told, after the hooks; a Goexit (t.FailNow) in one of them takes
+	// that along, and a later Shutdown takes it for done.
+	tenant := weir.NewProvider(one, weir.Scoped())
+	shared := weir.NewProvider(func(ref weir.Ref) int { ref.OnCancel(runtime.Goexit); return 1 }, weir.AutoDispose())
+	for name, p := range map[string]*weir.Provider[int]{
+		"a hook of its own": weir.NewProvider(func(ref weir.Ref) int {
+			ref.OnDispose(runtime.Goexit)
+			return weir.Watch(ref, tenant)
+		}, weir.Scoped(tenant)),
+		"a hook of its parent": weir.NewProvider(func(ref weir.Ref) int {
+			return weir.Watch(ref, tenant) + weir.Watch(ref, shared)
+		}, weir.Scoped(tenant)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var closed atomic.Int32
+				root, told := toldContainer(t)
+				c := child(root, tenant.OverrideWithValue(2), weir.WithObserver(&weir.Observer{ContainerClosed: func(weir.ContainerClosedEvent) { closed.Add(1) }}))
+				weir.Listen(c, p, nil)
+				ctx := c.Context()
+				returned := false
+				await(t, "Close", async(t, func() { c.Close(); returned = true }))
+				settle()
+				require.False(t, returned, "the hook has not ended its goroutine")
+				require.Len(t, told.take(), 1)
+				require.NoError(t, c.Shutdown(t.Context()))
+				require.ErrorIs(t, context.Cause(ctx), weir.ErrContainerClosed)
+				require.EqualValues(t, 1, closed.Load())
+			})
+		})
+	}
+}
+
+func TestG10AHookWaitsForAResolveThroughWhatIsClosed(t *testing.T) {
+	// The goroutine that the hook waits for Resolves through the container, something that lives in the root. Planted bug: what the
+	// Resolve hears of the Close by, the container's context, ends after the hooks.
+	shared := weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
+	tenant := weir.NewProvider(one, weir.Scoped())
+	worker := weir.NewProvider(func(ref weir.Ref) int {
+		done := make(chan struct{})
+		ref.OnDispose(func() { <-done })
+		go func() {
+			defer close(done)
+			_, _ = weir.Resolve(context.Background(), ref.Container(), shared)
+		}()
+		return weir.Watch(ref, tenant)
+	}, weir.Scoped(tenant))
+	for name, of := range map[string]func(root *weir.Container) *weir.Container{
+		"the root": func(root *weir.Container) *weir.Container { return root },
+		"a child":  func(root *weir.Container) *weir.Container { return child(root, tenant.OverrideWithValue(2)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := of(newContainer(t))
+				weir.Read(c, worker)
+				settle()
+				within(t, "Close", c.Close)
+			})
+		})
+	}
+}
+
+func TestG12ContextsAreFinalWhenASecondCloseReturns(t *testing.T) {
+	// The first one stands in a hook.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		goOn := make(chan struct{})
+		p := weir.NewProvider(func(ref weir.Ref) int { ref.OnDispose(func() { <-goOn }); return 1 })
+		weir.Read(c, p)
+		ctx := c.Context()
+		first := async(t, c.Close)
+		settle()
+		c.Close()
+		require.ErrorIs(t, context.Cause(ctx), weir.ErrContainerClosed)
+		close(goOn)
+		await(t, "the first Close", first)
 	})
 }

@@ -15,8 +15,8 @@ type watchedState struct {
 	then func()
 }
 
-func (s watchedState) apply(e *element, next any, change bool) {
-	s.writable.apply(e, next, change)
+func (s watchedState) apply(e *element, w staged, change bool) {
+	s.writable.apply(e, w, change)
 	s.then()
 }
 
@@ -34,14 +34,15 @@ func TestP6AllOfABatchIsMarkedBeforeAnyOfItIsVisible(t *testing.T) {
 	for _, e := range others {
 		require.True(t, e.readable())
 	}
-	next := 1
 	var readable []bool
 	first := watchedState{a, func() {
 		for _, e := range others { // the lock is held
 			readable = append(readable, e.readable())
 		}
 	}}
-	tx := &Tx{c: c, writes: []staged{{c, first, &next}, {c, b, &next}}}
+	tx := &Tx{c: c, writes: []staged{{c: c, p: first}, {c: c, p: b}}}
+	a.stage(&tx.writes[0], 1)
+	b.stage(&tx.writes[1], 1)
 	tx.commit()
 	require.Equal(t, []bool{false, false, false}, readable, "when the first value is visible")
 	require.Equal(t, []int{1, 1, 1}, []int{Read(c, a), Read(c, b), Read(c, far)})

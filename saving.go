@@ -301,7 +301,7 @@ func (e *element) storageFailed(op, key string, err error) {
 	gen := e.newest
 	e.c.tree.mu.Unlock()
 	ev := StorageFailedEvent{e.event(gen), op, key, err}
-	e.c.observe(e.p, &a, func(o *Observer) {
+	e.c.announce(e.p, &a, func(o *Observer) {
 		if o.StorageFailed != nil {
 			o.StorageFailed(ev)
 		}

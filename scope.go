@@ -9,7 +9,8 @@ package weir
 // overrides it or one of those, directly or through what they declare (rule S2). A
 // provider that is not Scoped lives in the root, unless its own build must not be shared:
 // watching a scoped provider without naming it here is a *UsageError. Of a [Family] the
-// option stands for all its members; a family may watch its own.
+// option stands for all its members. They may watch each other, so where a child overrides
+// one of them the others live as well.
 func Scoped(deps ...AnyProvider) ProviderOption {
 	anyProviders(deps, "Scoped")
 	return providerOption(func(s *settings) {
@@ -50,10 +51,17 @@ func (c *Container) home(p *base) *Container {
 	return c.root
 }
 
-// hosts reports whether c overrides something that p has declared to watch.
+// hosts reports whether c overrides something that p has declared to watch. A member may
+// watch the others of its family without a word, so they are always among it.
 func (c *Container) hosts(p *base) bool {
 	s := p.settings()
-	if len(c.overrides) == 0 || len(s.deps) == 0 {
+	if len(c.overrides) == 0 {
+		return false
+	}
+	if p.member != nil && c.overridesAny(p.member.family) {
+		return true
+	}
+	if len(s.deps) == 0 {
 		return false
 	}
 	seen := map[*base]bool{p: true}

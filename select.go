@@ -85,13 +85,20 @@ func (s *selection[S, U]) view(raw any) *U {
 	return &u
 }
 
+func (s *selection[S, U]) peek(e *element) (u U, ok bool) {
+	v, ok := s.src.peek(e)
+	if !ok {
+		return u, false
+	}
+	return s.f(v), true
+}
+
 func (s *selection[S, U]) differs(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
 
 func (s *selection[S, U]) watch(ref Ref) U {
 	b := s.origin()
 	f := newFilter(Source[U](s))
-	raw := ref.watchSlow(b, &f.edge)
-	return *f.see(raw)
+	return *f.see(ref.watchSlow(b, &f.edge).raw)
 }
 
 type asyncSelection[S, U any] struct {

@@ -73,7 +73,9 @@ func (t *tree) turns(root *Container, a *after) {
 		c.occupy()
 		if !c.runTurn(a) {
 			t.mu.Lock()
-			break // another goroutine goes on with it
+			if c.turn.running {
+				break // another goroutine goes on with it
+			}
 		}
 	}
 	for _, c := range left {
@@ -143,7 +145,10 @@ func (c *Container) mustWait() bool {
 		return true
 	}
 	if c.tree.observing.Load() > 0 && c.tree.stackHas(watching) {
-		return true // what is being observed may be a build or turn that this one needs
+		// What is being observed may be a build or turn that this one needs. Whoever is
+		// observed settles afterwards, or has it done: see announce.
+		c.tree.left.Add(1)
+		return true
 	}
 	for x := c.parent; x != nil; x = x.parent {
 		if (x.turn.running || x.reading > 0) && c.tree.stackHas(delivering, hooking, computing) {
@@ -176,6 +181,16 @@ func (c *Container) done(a *after) {
 	a.rethrow()
 }
 
+// settleApart settles on a goroutine of its own, for a caller that must not run turns, or
+// will not come to it soon.
+func (c *Container) settleApart() {
+	go func() {
+		var a after
+		c.tree.mu.Lock()
+		c.done(&a)
+	}()
+}
+
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
 // it does, afterwards.
 func (c *Container) yield(by *element, a *after) {
@@ -185,6 +200,47 @@ func (c *Container) yield(by *element, a *after) {
 		return
 	}
 	c.settle(a)
+}
+
+// waiting is yield for a call that is about to wait for a result. The turns that it leaves
+// to whoever runs a build, or whatever else it is called from, are run by a goroutine of
+// their own: what is waited for may need them, an OnResume hook say.
+func (c *Container) waiting(by *element, a *after) {
+	t := c.tree
+	building := by != nil && by.Phase() == graph.Building
+	left := func(c *Container) bool { return c.queuedAlone() && (building || c.mustWait()) }
+	if left(c.root) || slices.ContainsFunc(t.ready, left) {
+		go func() {
+			var a after
+			t.mu.Lock()
+			c.done(&a)
+		}()
+	}
+	c.handOn(by)
+	c.yield(by, a)
+}
+
+// handOn has other goroutines go on with the turns that wait for by's build, which is about
+// to wait itself: in a build function that they run, or below one. Without by it is the
+// stack that says whether there is one. The lock is held.
+func (c *Container) handOn(by *element) {
+	for x := range c.chain {
+		d := x.turn.drive
+		switch {
+		case !x.turn.running || d == nil || d.running == nil:
+			continue
+		case by == nil && !c.tree.stackHas(computing):
+			continue
+		case by != nil && (&drive{by: by}).cycle(d.running) == nil:
+			continue
+		}
+		// From now on it is a reader's, and so is the build that it runs.
+		d.handed, d.over = true, nil
+		d.aim.walkers++
+		d.held = true
+		d.running.c.reading++
+		x.passOn()
+	}
 }
 
 // verdict is how far a goroutine has come with a turn.
@@ -211,8 +267,6 @@ func (c *Container) runTurn(a *after) bool {
 
 // handOver lets another goroutine go on with the turn. The lock is held, and let go.
 func (c *Container) handOver(a *after) {
-	c.turn.sweeps, c.turn.made = 0, 0
-	c.turn.drive = nil // the one that dies keeps its own
 	raise := a.raise
 	a.raise = nil
 	c.turn.own.take(a) // for the new one too: a hook of it may end this goroutine
@@ -220,7 +274,14 @@ func (c *Container) handOver(a *after) {
 	if a.raise == nil {
 		a.raise, c.turn.own.raise = c.turn.own.raise, nil
 	}
+	c.passOn()
 	c.tree.mu.Unlock()
+}
+
+// passOn has a new goroutine go on with the turn. The lock is held.
+func (c *Container) passOn() {
+	c.turn.sweeps, c.turn.made = 0, 0
+	c.turn.drive = nil // this goroutine keeps its own
 	go func() {
 		var a after
 		c.tree.mu.Lock()

@@ -36,7 +36,7 @@ func (p *StateProvider[T]) identity() *base { return p.origin() }
 // *UsageError (P7). Set is safe for concurrent use; the last one wins.
 func (p *StateProvider[T]) Set(s Scope, v T) {
 	b := p.watchable("Set")
-	p.write(scopeOf(s, b, "Set"), "Set", nil, &v)
+	p.write(placeOf(s, b, "Set"), "Set", nil, v)
 }
 
 // Update makes f of the value the value, atomically, and returns it. f runs without a
@@ -48,5 +48,6 @@ func (p *StateProvider[T]) Update(s Scope, f func(T) T) T {
 	if f == nil {
 		misuse(b, "Update needs a function")
 	}
-	return p.write(scopeOf(s, b, "Update"), "Update", f, nil)
+	var none T
+	return p.write(placeOf(s, b, "Update"), "Update", f, none)
 }

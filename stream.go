@@ -65,31 +65,26 @@ func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
 		return false
 	}
 	a := after{flying: true}
-	p.publish(e, gen, func(prev AsyncValue[T]) (*AsyncValue[T], bool) {
+	p.publish(e, gen, func(AsyncValue[T]) *AsyncValue[T] {
 		next := Data(v)
-		same := prev.has && p.guarded(e, prev.value, v, &a)
-		if same && prev.resting() && prev.err == nil {
-			return nil, false
-		}
-		return &next, !same || prev.err != nil
-	}, nil, &a)
+		return &next
+	}, nil, false, &a)
 	e.standby(gen)
 	a.rethrow()
 	return e.Gen() == gen
 }
 
 // ended is the step of a stream whose function has returned nil: what it emitted stays.
-func (p *asyncProvider[T]) ended(e *element) func(prev AsyncValue[T]) (*AsyncValue[T], bool) {
-	return func(prev AsyncValue[T]) (*AsyncValue[T], bool) {
+func (p *asyncProvider[T]) ended(e *element) func(prev AsyncValue[T]) *AsyncValue[T] {
+	return func(prev AsyncValue[T]) *AsyncValue[T] {
+		next := prev.settled()
 		switch {
 		case prev.resting():
-			return nil, false
-		case prev.has || prev.err != nil:
-			next := prev.settled()
-			return &next, false
+			return nil
+		case !prev.has && prev.err == nil:
+			next = prev.result(prev.value, &causeError{e.p, errEnded})
 		}
-		next := prev.result(prev.value, &causeError{e.p, errEnded})
-		return &next, true
+		return &next
 	}
 }
 

@@ -143,7 +143,7 @@ type Subscription[S any] struct {
 	c       *Container
 	fn      func(prev, next S)
 	x       *cell[S]    // of a source that is the whole of its element, once it is there
-	seen    *S          // what it was called with last; the turn's
+	seen    snapshot[S] // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
 	raw     any         // the snapshot that seen was selected from; the turn's
 	changed atomic.Pointer[chan struct{}]
@@ -223,6 +223,11 @@ func (s *Subscription[S]) IsPaused() bool {
 // Read is [Read] of what the subscription listens to, in its scope; after Close as well.
 // Of a weak listener it builds what is not built (rule D1).
 func (s *Subscription[S]) Read() S {
+	if x := s.x; x != nil && x.readable() {
+		if v, ok := x.peek(); ok {
+			return v
+		}
+	}
 	if ref := s.owner(); ref.e != nil {
 		return Read(Scope(ref), s.src)
 	}
@@ -245,20 +250,21 @@ func (s *Subscription[S]) Changed() <-chan struct{} {
 // deliver calls the listener with what it saw last and what there is now, if they differ
 // (rule P5). It runs in the turn.
 func (s *Subscription[S]) deliver(fail *PanicError) {
-	var next *S
+	var next snapshot[S]
 	switch {
 	case fail != nil:
 	case s.x != nil:
-		if next = s.x.val.Load(); next == nil {
+		if next = s.x.snapshot(); !next.ok {
 			return // disposed or not built: a weak listener waits on
 		}
 	default:
 		raw := s.e.host.raw()
-		if raw == nil || raw == s.raw && s.failed == nil {
+		if raw == nil || s.failed == nil && s.e.host.holds(s.raw) {
 			return
 		}
 		s.raw = raw
-		next, fail = s.selected(raw)
+		next.val, fail = s.selected(raw)
+		next.ok = true
 	}
 	if fail != nil {
 		if s.failed != fail {
@@ -266,35 +272,76 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		}
 		return
 	}
-	prev, recovered := s.seen, s.failed != nil
-	if prev == next && !recovered {
-		return
-	}
-	if prev != nil && !recovered && !s.differs(prev, next) {
+	if s.seen.ok && s.failed == nil && (s.seen == next || !s.differs(next)) {
 		return // what it saw last stays: small steps add up
 	}
+	prev := s.seen
 	s.seen, s.failed = next, nil
 	s.signal()
 	if s.fn == nil {
 		return
 	}
-	if prev == nil {
-		prev = new(S)
+	if prev.val == nil {
+		prev.val = new(S)
 	}
-	s.fn(*prev, *next)
+	s.fn(*prev.val, *next.val)
+}
+
+// smallListener is a subscription to the whole of a small value. With many listeners its
+// deliver is most of what a write does: it does the same, without a call that can be saved.
+type smallListener[S any] struct{ *Subscription[S] }
+
+func (s smallListener[S]) deliver(fail *PanicError) {
+	x := s.x
+	switch {
+	case fail != nil:
+		s.Subscription.deliver(fail)
+		return
+	case !x.filled.Load():
+		return
+	}
+	prev, next := s.seen.word, x.word.Load()
+	if s.failed != nil {
+		s.failed = nil
+	} else if s.seen.ok {
+		t := &x.c.turn.compared
+		asked := t.of == s.e && t.was == prev && t.now == next
+		if prev == next || asked && !t.differ || !asked && !s.differs(snapshot[S]{word: next, ok: true}) {
+			return
+		}
+	}
+	s.seen.word, s.seen.ok = next, true
+	s.signal()
+	if s.fn != nil {
+		s.fn(x.as.unpack(prev), x.as.unpack(next))
+	}
 }
 
 // differs asks the change detection, once for all listeners that have seen the same.
-func (s *Subscription[S]) differs(prev, next *S) bool {
+func (s *Subscription[S]) differs(next snapshot[S]) bool {
+	prev := s.seen
 	if s.x == nil {
-		return s.src.differs(prev, next)
+		return s.src.differs(prev.val, next.val)
 	}
-	t := &s.e.c.turn
-	if t.prev != any(prev) || t.new != any(next) {
-		t.differ = s.src.differs(prev, next)
-		t.prev, t.new = prev, next
+	t := &s.e.c.turn.compared
+	if t.of != s.e || t.was != prev.word || t.now != next.word || next.val != nil && (t.prev != any(prev.val) || t.next != any(next.val)) {
+		*t = comparison{of: s.e, was: prev.word, now: next.word, differ: s.x.as.unlike(s.of(prev), s.of(next))}
+		if next.val != nil {
+			t.prev, t.next = prev.val, next.val
+		}
 	}
 	return t.differ
+}
+
+// of is the value in at.
+func (s *Subscription[S]) of(at snapshot[S]) (v S) {
+	switch {
+	case at.val != nil:
+		return *at.val
+	case at.ok:
+		return s.x.as.unpack(at.word)
+	}
+	return v
 }
 
 func (s *Subscription[S]) signal() {

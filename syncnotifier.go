@@ -25,31 +25,33 @@ type NotifierOf[T any] interface {
 
 // State returns the state, bringing it up to date first. In Build it is the state before;
 // in a first Build there is none, which is a *UsageError. If the build failed it raises
-// the failure (rule E1). After disposal it is the zero T.
+// the failure (rule E1). After disposal it is the zero T; after Close it is the last one,
+// if the notifier was not disposed before (G10).
 func (n *Notifier[T]) State() T {
 	e := n.seat.element("State")
 	x := e.host.(*cell[T])
 	if e.readable() {
-		if v := x.val.Load(); v != nil {
+		if v := x.val.Load(); v != nil && n.seat.sits() {
 			return *v
 		}
 	}
 	t := e.c.tree
 	t.mu.Lock()
-	here, building := n.seat.sits(e) && !e.c.closed, e.Phase() == graph.Building
+	sits, closed, building := n.seat.sits(), e.c.closed, e.Phase() == graph.Building
 	t.mu.Unlock()
 	var v *T
 	switch {
+	case !sits:
 	case building && t.stackHas(computing): // else it is another goroutine's build, to be waited for
 		if v = x.val.Load(); v == nil {
 			misuse(e.p, "State in the first Build of a notifier: there is none yet")
 		}
-	case here:
-		v, _ = place{c: e.c}.readSlow(e.p).(*T)
-	default:
+	case closed:
 		v = x.val.Load()
+	default:
+		v, _ = place{c: e.c}.readSlow(e.p).(*T)
 	}
-	if v == nil {
+	if v == nil || !n.seat.sits() {
 		v = new(T)
 	}
 	return *v
@@ -57,44 +59,43 @@ func (n *Notifier[T]) State() T {
 
 // Set makes v the state and delivers what follows from it; see [StateProvider.Set]. In
 // Build it is a *UsageError: return the value instead (rule N5).
-func (n *Notifier[T]) Set(v T) { n.write(nil, "Set", nil, &v) }
+func (n *Notifier[T]) Set(v T) { n.write(nil, "Set", nil, v) }
 
 // Update makes f of the state the state, atomically, and returns it; see
-// [StateProvider.Update]. In Build it is a *UsageError.
-func (n *Notifier[T]) Update(f func(T) T) T { return n.write(nil, "Update", f, nil) }
+// [StateProvider.Update]. In Build it is a *UsageError. After disposal it changes nothing
+// and returns f of what State returns then, the zero T.
+func (n *Notifier[T]) Update(f func(T) T) T { return n.update(nil, "Update", f) }
 
 // SetIn is Set through a scope: the [Tx] of a batch stages it, through a [Ref] that is over
 // it does nothing. A scope of another container tree than the notifier's is a *UsageError.
-func (n *Notifier[T]) SetIn(s Scope, v T) { n.write(given(s, "SetIn"), "SetIn", nil, &v) }
+func (n *Notifier[T]) SetIn(s Scope, v T) { n.write(given(s, "SetIn"), "SetIn", nil, v) }
 
 // UpdateIn is Update through a scope, as SetIn is Set.
 func (n *Notifier[T]) UpdateIn(s Scope, f func(T) T) T {
-	return n.write(given(s, "UpdateIn"), "UpdateIn", f, nil)
+	return n.update(given(s, "UpdateIn"), "UpdateIn", f)
 }
 
 // given is s, or a *UsageError if it is nil.
 func given(s Scope, op string) Scope {
 	if s == nil {
-		scopeOf(s, nil, op)
+		placeOf(s, nil, op)
 	}
 	return s
 }
 
-func (n *Notifier[T]) write(s Scope, op string, f func(T) T, next *T) T {
-	e := n.seat.element(op)
-	if f == nil && next == nil {
-		misuse(e.p, "%s needs a function", op)
+func (n *Notifier[T]) update(s Scope, op string, f func(T) T) T {
+	if f == nil {
+		misuse(n.seat.element(op).p, "%s needs a function", op)
 	}
+	var none T
+	return n.write(s, op, f, none)
+}
+
+func (n *Notifier[T]) write(s Scope, op string, f func(T) T, next T) T {
+	e := n.seat.element(op)
 	at := n.seat.place(e, s, op)
 	n.seat.outside(e, op)
-	e.c.tree.mu.Lock()
-	sits := n.seat.sits(e)
-	e.c.tree.mu.Unlock()
-	from := e.p.impl.(interface{ typed() *provider[T] }).typed()
-	if !sits {
-		return from.discard(e.c, f, next)
-	}
-	return from.write(at, op, f, next)
+	return e.p.impl.(interface{ typed() *provider[T] }).typed().write(at, op, f, next)
 }
 
 // Ref returns the ref of the newest build (rule N2).
@@ -140,7 +141,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 
 // building is the build function for notifiers that create makes and build builds.
 func (p *NotifierProvider[N, T]) building(create func() N, build func(ref Ref, n N) T) func(ref Ref) T {
-	return func(ref Ref) T { return build(ref, instance(ref.e, create, seatOfNotifier[N, T])) }
+	return func(ref Ref) T { return build(ref, instance(ref.e, ref.gen, create, seatOfNotifier[N, T])) }
 }
 
 func seatOfNotifier[N NotifierOf[T], T any](n N) *seat { return &n.notifier().seat }

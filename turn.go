@@ -31,18 +31,17 @@ const (
 // next, calling and hook, which belong to the goroutine that runs the turn.
 type turn struct {
 	running   bool
-	id        uint32      // of this turn
-	drive     *drive      // brings elements up to date
-	own       after       // what is to be done without the lock
-	began     time.Time   // when the first sweep was over
-	sweeps    int         // of this goroutine
-	made      int         // calls since the first sweep
-	changed   int         // elements left to be delivered in this sweep
-	used      int         // elements left to be told
-	calls     []*sub      // listeners being called
-	next      int         // the next of them
-	prev, new any         // the snapshots that were compared last, of what element ever
-	differ    bool        // and the answer
+	id        uint32    // of this turn
+	drive     *drive    // brings elements up to date
+	own       after     // what is to be done without the lock
+	began     time.Time // when the first sweep was over
+	sweeps    int       // of this goroutine
+	made      int       // calls since the first sweep
+	changed   int       // elements left to be delivered in this sweep
+	used      int       // elements left to be told
+	calls     []*sub    // listeners being called
+	next      int       // the next of them
+	compared  comparison
 	fail      *PanicError // what they are called with, if not with a value
 	hooks     []*hook     // being run
 	of        *element    // whose
@@ -54,6 +53,15 @@ type turn struct {
 	outside   bool        // somebody outside the turn has
 	flush     []flusher   // closed when the next sweep is over
 	flushNext []flusher   // the same, of those that came during a sweep
+}
+
+// comparison is what a listener asked of the change detection, and the answer: most others
+// ask the same.
+type comparison struct {
+	of         *element
+	was, now   uint64 // small values
+	prev, next any    // pointers to others
+	differ     bool
 }
 
 // sweep goes on with the turn. One deferred handler serves all calls of user code but
@@ -80,6 +88,12 @@ func (c *Container) sweep(a *after) (v verdict) {
 	own := &t.own
 	for {
 		c.update()
+		if d.handed { // its build has waited for something
+			d.aim.release()
+			a.take(&d.own)
+			c.tree.unlock(a)
+			return handed
+		}
 		if own.any() {
 			c.tree.unlock(own)
 			c.tree.mu.Lock()
@@ -126,7 +140,7 @@ func (c *Container) swept(a *after) verdict {
 		t.drive.walk.Reset()
 		clear(t.calls)
 		t.calls, t.next, t.of, t.drive.aim = t.calls[:0], 0, nil, nil
-		t.prev, t.new = nil, nil
+		t.compared = comparison{}
 		a.take(&t.own)
 		c.rest()
 		return ended
@@ -252,7 +266,9 @@ func (c *Container) update() {
 		d := c.turn.drive
 		d.stop = nil
 		d.own.take(&c.turn.own)
-		d.freshen(n.Host.(*element))
+		if d.freshen(n.Host.(*element)); d.handed {
+			return
+		}
 		c.turn.own.take(&d.own)
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep
@@ -348,7 +364,7 @@ func (c *Container) runHooks(a *after) {
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
 		t.hooks = t.hooks[1:]
-		if h.removed.Load() || t.of.Gen() != t.gen {
+		if h.removed.Load() || t.of.Gen() != t.gen && !h.lasting {
 			continue // taken back, or its build is over by now
 		}
 		t.made++

@@ -35,16 +35,16 @@ func Read[S any](s Scope, src Source[S]) S {
 			c = c.home(b)
 		}
 		if e := c.table.find(b); e != nil && e.readable() {
-			if v := src.view(e.host.raw()); v != nil {
-				return *v
+			if v, ok := src.peek(e); ok {
+				return v
 			}
 		}
 	}
 	b := src.watchable("Read")
 	at := scopeOf(s, b, "Read")
 	if at.tx != nil {
-		if raw := at.tx.staged(at.c, b); raw != nil {
-			return *src.view(raw)
+		if w, ok := at.tx.staged(at.c, b); ok {
+			return *src.view(w.p.raw(w))
 		}
 	}
 	return *viewed(b, src.view(at.readSlow(b)))

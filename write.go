@@ -5,11 +5,11 @@ package weir
 
 import "github.com/weir-go/weir/internal/graph"
 
-// write is Set, with next given, and Update.
-func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
+// write is Update, or Set of next if f is nil.
+func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 	b := &p.base
 	at.mayWrite(b, op)
-	if at.tx != nil {
+	if at.tx != nil && !at.gone() {
 		return stage(at, p, f, next)
 	}
 	var a after
@@ -25,78 +25,79 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next *T) T {
 	for {
 		if at.over() || c.closing.Load() {
 			written = true
-			return p.discard(c, f, next)
+			return p.discard(at, f, next)
 		}
 		e := c.table.find(b)
 		var fail *PanicError
 		if e == nil || e.Word.Load()&graph.Readable == 0 { // else it is looked at again under the lock
 			if e, fail = c.current(b, at, false, &a); e == nil { // closed meanwhile
 				written = true
-				return p.discard(c, f, next)
+				return p.discard(at, f, next)
 			}
 		}
 		x := e.host.(*cell[T])
-		old := x.val.Load()
-		if old == nil && fail == nil { // disposed meanwhile
+		old := x.snapshot()
+		if !old.ok && fail == nil { // disposed meanwhile
 			t.mu.Lock()
 			c.settle(&a)
 			continue
 		}
+		last := p.of(old)
 		v := next
-		if v == nil {
+		if f != nil {
 			if fail != nil {
 				panic(fail)
 			}
-			fresh := f(*old)
-			v = &fresh
+			v = f(last)
 		}
-		change := fail != nil || old == nil || x.from.Load().differs(old, v)
+		change := fail != nil || !old.ok || x.from.Load().unlike(last, v)
 		t.mu.Lock()
 		a.from(at.ref.e)
-		if e.dead || !e.Fresh() || e.fail != fail || x.val.Load() != old || c.closed {
+		if e.dead || !e.Fresh() || e.fail != fail || x.snapshot() != old || c.closed || at.gone() {
 			c.settle(&a) // somebody was here meanwhile: look again
 			continue
 		}
 		if change {
-			p.put(e, v, &a)
+			p.put(x, v, &a)
 		} else {
-			x.tellSelf(v)
+			x.wrote(v)
 		}
 		e.byHand()
 		e.touchLocked()
 		written = true
 		c.done(&a)
 		if !change {
-			return *old
+			return last
 		}
-		return *v
+		return v
 	}
 }
 
-// put makes v, which differs, the value of e, which is fresh. The lock is held.
-func (p *provider[T]) put(e *element, v *T, a *after) {
-	t := e.c.tree
+// put makes v, which differs, the value of x, which is fresh. The lock is held.
+func (p *provider[T]) put(x *cell[T], v T, a *after) {
+	t := x.c.tree
 	t.writes++
-	t.graph.Change(&e.Node, true)
-	if e.fail != nil {
-		e.fail = nil
-		e.Recover()
+	t.graph.Change(&x.Node, true)
+	if x.fail != nil {
+		x.fail = nil
+		x.Recover()
 	}
-	e.host.(*cell[T]).publish(v)
-	e.Show()
+	x.write(v)
+	x.Show()
 	t.endStale(a)
 }
 
-// discard is a write that does nothing: the container is closed or the ref over.
-func (p *provider[T]) discard(c *Container, f func(T) T, next *T) T {
-	if next != nil {
-		return *next
+// discard is a write that does nothing: the place is over or the container closed.
+func (p *provider[T]) discard(at place, f func(T) T, next T) T {
+	if f == nil {
+		return next
 	}
-	var last T
-	if e := c.table.find(&p.base); e != nil {
-		if v := e.host.(*cell[T]).val.Load(); v != nil {
-			last = *v
-		}
+	var last, none T
+	if e := at.c.table.find(&p.base); e != nil {
+		last, _ = e.host.(*cell[T]).load()
+	}
+	if at.gone() {
+		last = none // the value is another notifier's
 	}
 	return f(last)
 }

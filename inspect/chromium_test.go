@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -159,7 +160,11 @@ func (b *browser) eval(expr string) any {
 		Result           struct{ Value any }
 		ExceptionDetails json.RawMessage
 	}
-	b.into(&r, b.call("Runtime.evaluate", map[string]any{"expression": expr, "returnByValue": true, "awaitPromise": true}))
+	raw := b.call("Runtime.evaluate", map[string]any{"expression": expr, "returnByValue": true, "awaitPromise": true})
+	if raw == nil {
+		return nil // the page was left meanwhile
+	}
+	b.into(&r, raw)
 	require.Empty(b.t, string(r.ExceptionDetails), expr)
 	return r.Result.Value
 }
@@ -204,6 +209,57 @@ func (b *browser) key(key, code string) {
 	codes := map[string]int{"Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowDown": 40}
 	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "key": key, "code": code, "text": text, "windowsVirtualKeyCode": codes[key]})
 	b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": code, "windowsVirtualKeyCode": codes[key]})
+}
+
+// drawnWell checks what can be measured of a picture: no line passes behind a node, no text
+// is wider than its node, and no node stands on another or outside of its box.
+func (b *browser) drawnWell() {
+	b.t.Helper()
+	require.Empty(b.t, b.eval(`(() => {
+		const wrong = [], all = [...spots];
+		root.data.forEach((e, i) => {
+			const path = root.edges[i], length = path.getTotalLength();
+			for (let at = 0; at < length; at += 12) {
+				const p = path.getPointAtLength(at);
+				for (const [id, s] of all) {
+					if (id !== e.from && id !== e.to && p.x > s.x && p.x < s.x + W && p.y > s.y && p.y < s.y + H) {
+						wrong.push(parts.get(e.from).n.name + ' -> ' + parts.get(e.to).n.name + ' behind ' + parts.get(id).n.name);
+						return;
+					}
+				}
+			}
+		});
+		for (const [id, p] of parts) for (const t of p.text) {
+			const r = t.getBBox();
+			if (r.x + r.width > W || r.y + r.height > H) wrong.push('text does not fit: ' + t.textContent);
+		}
+		all.forEach(([, s], i) => all.slice(i + 1).forEach(([, o]) => {
+			if (Math.abs(s.x - o.x) < W && Math.abs(s.y - o.y) < H) wrong.push('two nodes at ' + s.x + ' ' + s.y);
+		}));
+		for (const [, s] of all) if (s.x < 0 || s.y < 0 || s.x + W > size.w || s.y + H > size.h) wrong.push('out of the picture: ' + s.x + ' ' + s.y);
+		return wrong.slice(0, 5).join('; ');
+	})()`))
+}
+
+// readable checks the contrast of all words that are seen: 4.5 to 1, as WCAG has it.
+func (b *browser) readable() {
+	b.t.Helper()
+	require.Empty(b.t, b.eval(`(() => {
+		const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+		const rgb = colors => { for (const c of colors) { pen.fillStyle = c; pen.fillRect(0, 0, 1, 1); } return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+		const light = c => { const [r, g, b] = c.map(x => (x /= 255) <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+		const wrong = new Set();
+		for (const e of document.querySelectorAll('body *')) {
+			if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length || e.closest('script, title')) continue;
+			const behind = [matchMedia('(prefers-color-scheme: dark)').matches ? '#121212' : '#fff']; // a browser's own, under all
+			for (let x = e, at = behind.length; x; x = x.parentElement) behind.splice(at, 0, getComputedStyle(x).backgroundColor);
+			if (e.closest('.node')) behind.push(getComputedStyle(e.closest('.node').querySelector('.body')).fill);
+			const style = getComputedStyle(e), a = light(rgb(behind)), b = light(rgb([e.closest('svg') ? style.fill : style.color]));
+			const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+			if (contrast < 4.5) wrong.add(e.textContent.slice(0, 30) + ': ' + contrast.toFixed(2));
+		}
+		return [...wrong].join('; ');
+	})()`))
 }
 
 const texts = `[...document.querySelectorAll('.node')].map(g => g.textContent).join('\n')`
@@ -267,7 +323,16 @@ func TestPageInAChromium(t *testing.T) {
 		require.Contains(t, all, part)
 	}
 	require.Equal(t, 2.0, b.eval(`document.querySelectorAll('.box').length`))
+	b.drawnWell()
+	b.readable()
 	b.shot("light")
+
+	// What is pointed at has its edges stand out.
+	b.eval(`[...document.querySelectorAll('.node')].find(g => g.textContent.startsWith('mean')).focus()`)
+	require.Equal(t, 2.0, b.eval(`document.querySelectorAll('.edge.mine').length`))
+	b.shot("pointed")
+	b.eval(`document.activeElement.blur()`)
+	require.Equal(t, 0.0, b.eval(`document.querySelectorAll('.edge.mine').length`))
 
 	// It changes while the program runs.
 	session.Set(c, "bob")
@@ -289,6 +354,7 @@ func TestPageInAChromium(t *testing.T) {
 	require.Contains(t, detail, "session is the change nearest to it")
 	require.Contains(t, detail, "1 listener of its own")
 	require.Contains(t, detail, "value: bob")
+	b.drawnWell()
 	b.shot("focus")
 	b.key("Escape", "Escape")
 	b.eval(`(() => { const q = document.getElementById('q'); q.value = ''; q.dispatchEvent(new Event('input')); })()`)
@@ -307,7 +373,28 @@ func TestPageInAChromium(t *testing.T) {
 	b.eval(`document.getElementById('state-building').click(); focusOn('')`)
 	b.until(`document.querySelectorAll('.node').length === 13`)
 
+	b.drawnWell()
+
+	// The timeline can be made smaller, and held.
+	b.eval(`(() => { const k = document.getElementById('kinds'); k.value = 'failed storage'; k.dispatchEvent(new Event('change')); })()`)
+	b.until(`[...document.querySelectorAll('#events .k')].length > 0 && [...document.querySelectorAll('#events .k')].every(k => k.textContent === 'failed')`)
+	b.eval(`(() => { const k = document.getElementById('kinds'); k.value = ''; k.dispatchEvent(new Event('change')); })()`)
+	b.eval(`(() => { const f = document.getElementById('find'); f.value = 'MSFT'; f.dispatchEvent(new Event('input')); })()`)
+	b.until(`[...document.querySelectorAll('#events li')].length > 0 && [...document.querySelectorAll('#events .what')].every(w => w.textContent.includes('price(MSFT)'))`)
+	b.eval(`(() => { const f = document.getElementById('find'); f.value = ''; f.dispatchEvent(new Event('input')); })()`)
+	b.eval(`document.activeElement.blur()`)
+	b.key("p", "KeyP")
+	b.until(`document.getElementById('live').textContent === 'paused'`)
+	session.Set(c, "held back")
+	b.until(`events.some(e => e.value === 'held back')`)
+	require.Equal(t, false, b.eval(`[...document.querySelectorAll('#events li')].some(li => li.textContent.includes('held back'))`), "it goes on though it is paused")
+	b.key("p", "KeyP")
+	b.until(`[...document.querySelectorAll('#events li')].some(li => li.textContent.includes('held back'))`)
+	session.Set(c, "bob")
+	b.until(`document.querySelectorAll('#events li')[0].textContent.includes('bob') || [...document.querySelectorAll('#events li')].slice(0, 9).some(li => li.textContent.includes('bob'))`)
+
 	b.screen(1280, 800, "dark")
+	b.readable()
 	b.shot("dark")
 	b.eval(`document.getElementById('view').click()`)
 	b.until(`document.querySelectorAll('tbody tr').length === 13`)
@@ -317,6 +404,7 @@ func TestPageInAChromium(t *testing.T) {
 	for _, scheme := range []string{"light", "dark"} {
 		b.screen(390, 844, scheme)
 		b.eval(`scrollTo(0, 0)`)
+		b.readable()
 		b.shot("phone-" + scheme)
 		require.Equal(t, true, b.eval(`document.documentElement.scrollWidth <= innerWidth`), "the page is wider than the phone")
 	}
@@ -325,6 +413,7 @@ func TestPageInAChromium(t *testing.T) {
 	b.shot("phone-focus")
 	b.eval(`focusOn('')`)
 	b.screen(1280, 800, "light")
+	b.until(`document.querySelectorAll('.node').length === 13`)
 
 	// The names were text, and nothing else: no script ran, no element came of them.
 	require.Contains(t, b.eval(texts), "<img src=x")
@@ -356,6 +445,80 @@ func TestPageInAChromium(t *testing.T) {
 	sub.Close()
 }
 
+// However the providers are tangled, and whatever box they are in, the picture can be read.
+func TestTangleInAChromium(t *testing.T) {
+	b := chromium(t)
+	c := weir.NewContainer()
+	t.Cleanup(func() { c.Shutdown(context.Background()) })
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var ps []*weir.Provider[int]
+	watching := func(ref weir.Ref, from []*weir.Provider[int]) (sum int) {
+		for range 3 {
+			if len(from) > 0 {
+				sum += weir.Watch(ref, from[rnd.IntN(len(from))])
+			}
+		}
+		return sum
+	}
+	for i := range 50 {
+		from := ps
+		ps = append(ps, weir.NewProvider(func(ref weir.Ref) int { return watching(ref, from) }, weir.Name(fmt.Sprint("p", i))))
+	}
+	for _, p := range ps {
+		weir.Read(c, p)
+	}
+	weir.Listen(c, ps[49], nil)
+	own := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("own"), weir.Scoped())
+	var in []*weir.Provider[int]
+	for i := range 12 {
+		from := in
+		scoped := []weir.AnyProvider{own}
+		for _, p := range from {
+			scoped = append(scoped, p)
+		}
+		in = append(in, weir.NewProvider(func(ref weir.Ref) int {
+			return weir.Watch(ref, own) + watching(ref, from) + watching(ref, ps)
+		}, weir.Name(fmt.Sprint("in", i)), weir.Scoped(scoped...)))
+	}
+	deep := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("deep"), weir.Scoped())
+	both := weir.NewProvider(func(ref weir.Ref) int {
+		return weir.Watch(ref, deep) + weir.Watch(ref, ps[3]) + weir.Watch(ref, in[2])
+	}, weir.Name("both"), weir.Scoped(deep, in[2]))
+	for i := range 2 {
+		child := weir.NewContainer(weir.WithParent(c), own.OverrideWithValue(i))
+		for _, p := range in {
+			weir.Listen(child, p, nil)
+		}
+		grandchild := weir.NewContainer(weir.WithParent(child), deep.OverrideWithValue(i))
+		weir.Listen(grandchild, both, nil)
+	}
+	srv := httptest.NewServer(inspect.Handler(c))
+	t.Cleanup(func() {
+		srv.Listener.Close()
+		srv.CloseClientConnections()
+		srv.Close()
+	})
+	b.screen(1280, 800, "light")
+	b.open(srv.URL)
+	b.until(`document.querySelectorAll('.box').length === 5 && document.querySelectorAll('.node').length === 80`)
+	b.drawnWell()
+	b.eval(`document.getElementById('fit').click()`)
+	b.shot("tangle-fit")
+	b.eval(`zoomBy(2)`)
+	b.shot("tangle")
+	b.eval(`document.getElementById('fit').click()`)
+	require.Less(t, b.eval(`zoom`), 0.5)
+	b.eval(`[...document.querySelectorAll('.node')].find(g => g.textContent.startsWith('both')).dispatchEvent(new MouseEvent('click', {bubbles: true}))`)
+	b.until(`!document.getElementById('detail').hidden`)
+	b.until(`document.querySelectorAll('.node').length < 80 && document.querySelectorAll('.node.here').length === 1`)
+	b.drawnWell()
+	require.GreaterOrEqual(t, b.eval(`zoom`), 0.6, "what is in focus is drawn as small as all was")
+	b.shot("tangle-focus")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	require.Empty(t, b.errors)
+}
+
 func TestTenThousandInAChromium(t *testing.T) {
 	b := chromium(t)
 	c := weir.NewContainer()
@@ -375,6 +538,7 @@ func TestTenThousandInAChromium(t *testing.T) {
 	b.until(`document.querySelectorAll('.node').length === 250`)
 	require.Contains(t, b.eval(`document.getElementById('said').textContent`), "9751 of 10001 nodes are not drawn")
 	require.Contains(t, b.eval(`document.getElementById('events').textContent`), "There is no timeline")
+	b.drawnWell()
 	b.shot("many")
 	b.eval(`document.getElementById('fit').click()`)
 	b.shot("many-fit")

@@ -70,20 +70,20 @@ func (p *picture) why(i int, own, events []event) (said []answer) {
 		return []answer{say("The last build is older than what the timeline still has.")}
 	}
 	build := own[last]
-	said = append(said, say("Build %d was started %s ago: %s.", build.generation, ago(max(0, p.at.Sub(build.at))), reasonText(build.reason)))
+	said = append(said, say("Build #%d was started %s ago: %s.", build.generation, ago(max(0, p.at.Sub(build.at))), reasonText(build.reason)))
 	for _, x := range own[:last] {
 		if before >= 0 && x.generation != own[before].generation {
 			continue
 		}
 		switch {
 		case x.kind == eventDisposed && before >= 0:
-			said = append(said, say("The build before it, %d, was over: %s.", x.generation, x.cause))
+			said = append(said, say("The build before it, #%d, was over: %s.", x.generation, x.cause))
 		case x.kind == eventBuilt && x.err != "" && build.reason == weir.ReasonRetry:
 			said = append(said, say("It had failed: %s.", x.err))
 		}
 	}
 	if build.reason == weir.ReasonReload {
-		said = append(said, p.changes(i, build, own[:last], events)...)
+		said = append(said, p.changes(i, build, events)...)
 	}
 	for _, x := range own[last:] {
 		if x.kind == eventBuilt && x.generation == build.generation && x.err != "" {
@@ -107,21 +107,81 @@ func reasonText(r weir.BuildReason) string {
 	return r.String()
 }
 
-// changes says which dependencies changed between what is known of the build before and
-// now: own are the element's events until build. The nearest change is the likely one, for
-// a change is told in the turn that makes the build.
-func (p *picture) changes(i int, build event, own, events []event) (said []answer) {
+// originText is what the build was that a change began with.
+func originText(r weir.BuildReason) string {
+	switch r {
+	case weir.ReasonRefresh:
+		return "asked for with Invalidate, Refresh or InvalidateSelf"
+	case weir.ReasonRetry:
+		return "another attempt after a failure"
+	}
+	return "the first"
+}
+
+// changes says which dependencies of i changed before build, and what the nearest of these
+// changes came of.
+func (p *picture) changes(i int, build event, events []event) (said []answer) {
+	changed := p.changed(i, build, events)
+	if len(changed) == 0 {
+		return []answer{say("The timeline has no change of what it watches.")}
+	}
+	said = append(said, p.about(changed[0].dep, "is the change nearest to it; listeners were told "+whenText(changed[0].event.at.Sub(build.at))))
+	for _, x := range changed[1:min(len(changed), answersMax)] {
+		said = append(said, p.about(x.dep, "changed too, told "+whenText(x.event.at.Sub(build.at))))
+	}
+	return append(said, p.origin(changed[0], events)...)
+}
+
+// origin follows a change to where it began: from element to element, as long as each
+// changed because it was built, and was built because something changed.
+func (p *picture) origin(x change, events []event) (said []answer) {
+	name := ""
+	for range answersMax {
+		var build *event
+		for k := range events {
+			e := &events[k]
+			if e.id != x.event.id || e.generation != x.event.generation || e.seq >= x.event.seq {
+				continue
+			}
+			switch e.kind {
+			case eventBuild:
+				build = e
+			case eventAdded, eventChanged:
+				return append(said, p.about(x.dep, fmt.Sprintf("is where that begins: it was set, or its build #%d had another result", e.generation)))
+			}
+		}
+		if build == nil {
+			return said
+		}
+		if build.reason != weir.ReasonReload {
+			return append(said, p.about(x.dep, fmt.Sprintf("is where that begins: its build #%d was %s", build.generation, originText(build.reason))))
+		}
+		changed := p.changed(x.dep, *build, events)
+		if len(changed) == 0 {
+			return said
+		}
+		name, x = p.nodes[x.dep].Name, changed[0]
+		said = append(said, p.about(x.dep, "is the change nearest to that build of "+name))
+	}
+	return said
+}
+
+// change is an event that told of a new value, or a failure, of the element dep.
+type change struct {
+	dep   int
+	event event
+}
+
+// changed returns the changes of what i watches between what is known of its build before
+// and now, the nearest first: that is the likely reason, for a change is told in the turn
+// that makes the build.
+func (p *picture) changed(i int, build event, events []event) (changed []change) {
 	var from uint64
-	for _, x := range own {
-		if x.kind == eventBuild || x.kind == eventAdded || x.kind == eventChanged {
+	for _, x := range events {
+		if x.id == build.id && x.seq < build.seq && (x.kind == eventBuild || x.kind == eventAdded || x.kind == eventChanged) {
 			from = x.seq
 		}
 	}
-	type change struct {
-		dep   int
-		event event
-	}
-	var changed []change
 	for _, dep := range p.nodes[i].deps {
 		var nearest *event
 		for k := range events {
@@ -138,26 +198,16 @@ func (p *picture) changes(i int, build event, own, events []event) (said []answe
 	slices.SortStableFunc(changed, func(a, b change) int {
 		return cmp.Compare(apartFrom(build, a.event), apartFrom(build, b.event))
 	})
-	if len(changed) == 0 {
-		return []answer{say("The timeline has no change of what it watches.")}
-	}
-	for k, x := range changed[:min(len(changed), answersMax)] {
-		text := "changed too, told " + whenText(x.event.at.Sub(build.at))
-		if k == 0 {
-			text = "is the change nearest to it, told " + whenText(x.event.at.Sub(build.at))
-		}
-		said = append(said, p.about(x.dep, text))
-	}
-	return said
+	return changed
 }
 
 func apartFrom(build, x event) time.Duration { return x.at.Sub(build.at).Abs() }
 
 func whenText(d time.Duration) string {
 	if d < 0 {
-		return ago(-d) + " before"
+		return ago(-d) + " before it began"
 	}
-	return ago(d) + " after"
+	return ago(d) + " after it began"
 }
 
 // keeps says who keeps the element i.
@@ -168,7 +218,11 @@ func (p *picture) keeps(i int) (said []answer) {
 		said = append(said, say("%s of its own: %s, not counting providers.", plural(own, "listener"), "subscriptions, loops, waiting Resolves"))
 	}
 	if n.Paused > 0 {
-		said = append(said, say("%d of all its listeners are paused, or providers that are not active themselves: they keep it, but not active.", n.Paused))
+		keep := "keep it, but do not make it active: paused, or providers that are not active"
+		if n.Paused == 1 {
+			keep = "keeps it, but does not make it active: paused, or a provider that is not active"
+		}
+		said = append(said, say("%d of its %s %s.", n.Paused, plural(n.Listeners, "listener"), keep))
 	}
 	if n.Links > 0 {
 		said = append(said, say("%s open.", plural(n.Links, "keep-alive link")))

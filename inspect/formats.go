@@ -35,7 +35,7 @@ func (n *viewNode) lines() []string {
 	if n.Members > 0 {
 		first += fmt.Sprintf(" %d members", n.Members)
 	}
-	return []string{first, n.Kind + " " + n.Declared, state, fmt.Sprintf("%s, build %d", plural(n.Listeners, "listener"), n.Generation)}
+	return []string{first, n.Kind + " " + n.Declared, state, fmt.Sprintf("%s, #%d", plural(n.Listeners, "listener"), n.Generation)}
 }
 
 // color of a node in drawings.

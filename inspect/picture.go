@@ -90,7 +90,9 @@ func (k *camera) picture() *picture {
 		k.drop = time.AfterFunc(rest, func() {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			k.last = nil
+			if k.last == p {
+				k.last = nil
+			}
 		})
 	}
 	return p
@@ -100,7 +102,8 @@ func (k *camera) picture() *picture {
 func (k *camera) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.last != nil && k.drop.Stop() {
+	if k.last != nil {
+		k.drop.Stop() // or it is about to find another picture here
 		k.last = nil
 	}
 }

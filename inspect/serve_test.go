@@ -340,6 +340,35 @@ func TestSlowBrowser(t *testing.T) {
 	}
 }
 
+// A Handler that nobody asks costs the program nothing, and the timeline an allocation for
+// each event beside what it costs to have an observer.
+func TestCostsNothingUnlessLookedAt(t *testing.T) {
+	cost := func(h func(opts ...weir.ContainerOption) *weir.Container, opts ...weir.ContainerOption) float64 {
+		c := h(opts...)
+		n := weir.NewStateProvider(func(weir.Ref) int { return 0 }, weir.Name("n"))
+		sum := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) }, weir.Name("sum"))
+		weir.Listen(c, sum, nil)
+		i := 0
+		return testing.AllocsPerRun(2000, func() { i++; n.Set(c, i) })
+	}
+	alone := func(opts ...weir.ContainerOption) *weir.Container { return newContainer(t, opts...) }
+	before := runtime.NumGoroutine()
+	bare := cost(alone)
+	require.Equal(t, bare, cost(func(opts ...weir.ContainerOption) *weir.Container {
+		c := newContainer(t, opts...)
+		h := Handler(c, AllowActions())
+		t.Cleanup(func() { runtime.KeepAlive(h) })
+		return c
+	}), "a handler that nobody asks")
+	empty := cost(alone, weir.WithObserver(&weir.Observer{
+		Updated: func(weir.UpdatedEvent) {}, BuildStarted: func(weir.BuildStartedEvent) {}, BuildEnded: func(weir.BuildEndedEvent) {},
+		Disposed: func(weir.DisposedEvent) {},
+	}))
+	const events = 5 // of a Set: n and sum have changed; a build of sum is over, the next begins and ends
+	require.LessOrEqual(t, cost(alone, weir.WithObserver(New(Ring(100)).Observer())), empty+events, "the timeline beside an observer that does nothing")
+	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
 // Looking changes no count, builds nothing, and keeps no element, value or provider.
 func TestLooksAtNobodysCost(t *testing.T) {
 	type big struct{ _ [1 << 16]byte }

@@ -292,12 +292,12 @@ func (p *picture) draw(it item, q query) viewNode {
 		v.Builds += m.Builds
 		v.Generation = max(v.Generation, m.Generation)
 		v.LastBuildMs = max(v.LastBuildMs, millis(m.LastBuild))
-		v.Stale = v.Stale || m.Stale
 		v.Failed = v.Failed || m.Failed
 		if r := m.stateRank(); r < best {
 			best, v.State = r, m.State.String()
 		}
 	}
+	v.Stale = v.MemberStates["stale"] == v.Members // one of many is no news; one that failed is
 	return v
 }
 

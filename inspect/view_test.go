@@ -56,7 +56,9 @@ type look struct {
 	}
 }
 
+// get looks at what is there now: on a slow machine a picture is kept for a moment.
 func get(h http.Handler, query string) *httptest.ResponseRecorder {
+	inspect.Forget(h)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/debug/weir/?"+query, nil))
 	return w
@@ -179,6 +181,41 @@ func TestPicture(t *testing.T) {
 	require.Equal(t, []string{"a"}, l.Nodes[0].Outside)
 }
 
+// What is behind, and what a build took, in numbers of virtual time.
+func TestPictureOfStaleAndSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := weir.NewContainer()
+		defer c.Shutdown(context.Background())
+		a := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("a"))
+		b := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, a) }, weir.Name("b"), weir.DisposeDelay(time.Hour))
+		slow := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			time.Sleep(3 * time.Second)
+			return 1, nil
+		}, weir.Name("slow"))
+		h := inspect.Handler(c)
+		time.Sleep(time.Second)
+		weir.Read(c, b)
+		weir.Listen(c, slow, nil)
+		l := see(t, h, "state=building")
+		require.Equal(t, []string{"slow"}, l.names())
+		require.True(t, l.Nodes[0].CanCancel)
+		time.Sleep(5 * time.Second)
+		a.Set(c, 2)
+		l = see(t, h, "q=slow")
+		require.Equal(t, 3000.0, l.Nodes[0].LastBuildMs)
+		require.Equal(t, 5000.0, l.Nodes[0].AgeMs)
+		require.False(t, l.Nodes[0].CanCancel)
+		require.Equal(t, 1, l.Nodes[0].Listeners)
+		l = see(t, h, "state=stale")
+		require.Equal(t, []string{"b"}, l.names())
+		require.Equal(t, "standby", l.Nodes[0].State)
+		require.True(t, l.Nodes[0].Stale)
+		require.Equal(t, 3595_000.0, l.Nodes[0].DisposeInMs)
+		require.Equal(t, 1, l.States["stale"])
+		require.Contains(t, get(h, "format=dot").Body.String(), "standby, stale, 59m55s left")
+	})
+}
+
 func TestFoldsFamilies(t *testing.T) {
 	base := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("base"))
 	f := weir.NewFamily(func(i int) *weir.Provider[int] {
@@ -206,6 +243,13 @@ func TestFoldsFamilies(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []string{"base -> f(…)", "f(…) -> sum"}, l.edges())
+	base.Set(c, 2) // f(7), which nobody listens to, is behind
+	for _, n := range see(t, h, "").Nodes {
+		if n.Members > 0 {
+			require.Equal(t, map[string]int{"active": 5, "standby": 1, "stale": 1}, n.MemberStates)
+			require.False(t, n.Stale)
+		}
+	}
 	open := see(t, h, "open="+l.id("f(…)"))
 	require.Len(t, open.Nodes, 8)
 	require.Len(t, see(t, h, "fold=0").Nodes, 8)
@@ -388,7 +432,13 @@ func TestWhyAndWho(t *testing.T) {
 		require.Contains(t, l.why(), "was over: dependency changed.")
 		require.Contains(t, l.why(), "b is the change nearest to it")
 		require.NotContains(t, l.why(), "changed too", "a caused the build before")
+		require.Contains(t, l.why(), "b is where that begins: it was set, or its build #")
 		require.NotContains(t, l.why(), "There is no timeline")
+		l = about("top")
+		require.Contains(t, l.why(), "mid is the change nearest to it")
+		require.Contains(t, l.why(), "b is the change nearest to that build of mid")
+		require.Contains(t, l.why(), "b is where that begins: it was set, or its build #")
+		require.NotContains(t, l.why(), "a is", "a caused the build before")
 
 		c.Invalidate(mid)
 		l = about("mid")
@@ -398,7 +448,7 @@ func TestWhyAndWho(t *testing.T) {
 
 		l = about("top")
 		require.Contains(t, l.keeps(), "2 listeners of its own")
-		require.Contains(t, l.keeps(), "1 of all its listeners are paused")
+		require.Contains(t, l.keeps(), "1 of its 2 listeners keeps it, but does not make it active")
 		sub.Close()
 		paused.Close()
 		time.Sleep(10 * time.Second)
@@ -409,6 +459,36 @@ func TestWhyAndWho(t *testing.T) {
 		require.Contains(t, see(t, h, "focus="+see(t, h, "").id("a")).keeps(), "mid watches it, and is standby")
 		time.Sleep(2 * time.Minute)
 		require.ElementsMatch(t, []string{"a", "b", "flaky"}, see(t, h, "").names())
+	})
+}
+
+// What an Invalidate or a retry has begun is followed down to it.
+func TestWhyFollowsToTheOrigin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		insp := inspect.New()
+		c := weir.NewContainer(weir.WithObserver(insp.Observer()))
+		defer c.Shutdown(context.Background())
+		builds := 0
+		flaky := weir.NewTryProvider(func(weir.Ref) (int, error) {
+			if builds++; builds < 2 {
+				return 0, errors.New("line is busy")
+			}
+			return builds, nil
+		}, weir.Name("flaky"), weir.Retry(func(int, error) (time.Duration, bool) { return time.Second, true }))
+		mid := weir.NewProvider(func(ref weir.Ref) int { n, _ := weir.Watch(ref, flaky).Value(); return n }, weir.Name("mid"))
+		top := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, mid) }, weir.Name("top"))
+		weir.Listen(c, top, nil)
+		h := insp.Handler(c)
+		why := func() string { return see(t, h, "focus="+see(t, h, "").id("top")).why() }
+		require.NotContains(t, why(), "begins")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Contains(t, why(), "mid is the change nearest to it")
+		require.Contains(t, why(), "flaky is the change nearest to that build of mid")
+		require.Contains(t, why(), "flaky is where that begins: its build #")
+		require.Contains(t, why(), "was another attempt after a failure")
+		c.Invalidate(flaky)
+		require.Contains(t, why(), "was asked for with Invalidate")
 	})
 }
 

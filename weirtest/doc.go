@@ -39,13 +39,14 @@
 //     a build on standby has made through its Ref looks the same.
 //   - If a listener was left open on an element whose build listens to others through its
 //     Ref, those others are named too; closing the first clears them all.
-//   - Elements are told apart by their names. Of several providers with one name the message
-//     has the sum, and every place.
 //   - What was made through a child container ends with that child: nothing is found once
 //     it is closed. Of children that are open their own elements are looked at, too.
 //   - What a test has closed itself (also by a [weir.WithContext] whose ctx ends, as that of
 //     T.Context does before a Cleanup) has no listeners left to find, and its errors are the
 //     test's to look at. Build functions, hooks and panics are still checked.
+//
+// A panic, and an error of OnDisposeErr, has the name of its provider and nothing else. Of
+// several providers with that name the message has every place.
 //
 // A container's own timers, those of standby, CacheFor, Timeout and Retry, end with it and
 // are never reported. Goroutines and timers that a build has started by itself are not

@@ -3,7 +3,7 @@ package weirtest
 // This file owns the search for listeners that were left open, in what snapshots show.
 //
 // A snapshot has, for each element, how many listeners there are, how many of them count as
-// paused, and the names of what it watches. So watches can be taken off. Listeners that
+// paused, and what it watches. So watches can be taken off. Listeners that
 // builds have made through their refs cannot be told from a test's own; but they count as
 // paused unless their build is in use or in flight. So when no build is in flight that
 // nobody uses, an element that is active at all proves that somebody has left something
@@ -27,15 +27,15 @@ var errOver = errors.New("weirtest: the test is over")
 
 // opened is an element with listeners that nothing accounts for.
 type opened struct {
-	name string
-	n    int
-	hint string
+	place string
+	n     int
+	hint  string
 }
 
-// placed is an element and its container.
+// placed is an element and where it is.
 type placed struct {
 	weir.ElementInfo
-	c *weir.Container
+	line []*weir.Container // its own container, that one's parent, and so on up to the one that is checked
 }
 
 // active counts the users that are not paused.
@@ -88,19 +88,18 @@ func (k *check) rest() (inBubble bool) {
 	return false
 }
 
-// elements returns what is in the container and in those of its children that have had a
-// build.
-func (k *check) elements() (es []placed) {
-	k.mu.Lock()
-	cs := []*weir.Container{k.c}
-	for c := range k.children {
-		cs = append(cs, c)
+// elements returns what is in the container and in its children.
+func (k *check) elements() []placed { return elementsOf(nil, k.c, nil) }
+
+// elementsOf appends what is in c, which has those above it, and in its children.
+func elementsOf(es []placed, c *weir.Container, above []*weir.Container) []placed {
+	line := append([]*weir.Container{c}, above...)
+	now := c.Snapshot()
+	for _, e := range now.Elements {
+		es = append(es, placed{e, line})
 	}
-	k.mu.Unlock()
-	for _, c := range cs {
-		for _, e := range c.Snapshot().Elements {
-			es = append(es, placed{e, c})
-		}
+	for _, child := range now.Children {
+		es = elementsOf(es, child, line)
 	}
 	return es
 }
@@ -109,44 +108,54 @@ func (k *check) elements() (es []placed) {
 func endIdle(es []placed) (some bool) {
 	for i := range es {
 		if p, ok := es[i].Provider.(interface{ Cancel(weir.Scope, error) }); ok && es[i].idle() {
-			p.Cancel(es[i].c, errOver)
+			p.Cancel(es[i].line[0], errOver)
 			some = true
 		}
 	}
 	return some
 }
 
-// unaccounted returns, by name, how many users that are not paused nothing in es accounts
-// for.
+// identity is what tells elements apart.
+type identity struct {
+	c *weir.Container
+	p weir.AnyProvider
+}
+
+// unaccounted returns, by element, how many users that are not paused nothing in es
+// accounts for.
 func unaccounted(es []placed) (found []opened) {
-	type sums struct{ users, active, watches, activeWatches int }
-	byName := map[string]*sums{}
-	at := func(name string) *sums {
-		if byName[name] == nil {
-			byName[name] = &sums{}
-		}
-		return byName[name]
+	type sums struct{ watches, activeWatches int }
+	of := map[identity]*sums{}
+	for i := range es {
+		of[identity{es[i].line[0], es[i].Provider}] = &sums{}
 	}
 	for i := range es {
 		e := &es[i]
-		s := at(e.Name)
-		s.users += e.Listeners
-		s.active += e.active()
-		for _, name := range e.Dependencies {
-			d := at(name)
-			d.watches++
-			if e.active() > 0 || e.State == weir.StateBuilding {
-				d.activeWatches++
+		for _, p := range e.DependsOn {
+			for _, c := range e.line { // what it watches is where it is found first
+				if s := of[identity{c, p}]; s != nil {
+					s.watches++
+					if e.active() > 0 || e.State == weir.StateBuilding {
+						s.activeWatches++
+					}
+					break
+				}
 			}
 		}
 	}
-	for name, s := range byName {
+	for i := range es {
+		e := &es[i]
+		s := of[identity{e.line[0], e.Provider}]
 		// Awaits that wait are active beyond their watch, so both counts must be short.
-		if n := min(s.users-s.watches, s.active-s.activeWatches); n > 0 {
-			found = append(found, opened{name: name, n: n})
+		if n := min(e.Listeners-s.watches, e.active()-s.activeWatches); n > 0 {
+			o := opened{place: place(e.Name, e.Declared), n: n}
+			if len(e.line) > 1 {
+				o.place += ", in a child container"
+			}
+			found = append(found, o)
 		}
 	}
-	slices.SortFunc(found, func(a, b opened) int { return cmp.Compare(a.name, b.name) })
+	slices.SortStableFunc(found, func(a, b opened) int { return cmp.Compare(a.place, b.place) })
 	if len(found) > 1 {
 		for i := range found {
 			found[i].hint = "\n\tIf one of the other elements that are reported listens to this one through its Ref, close that one's first."

@@ -151,6 +151,69 @@ func TestFindsLeaksInChildren(t *testing.T) {
 	})
 }
 
+// Elements are told apart by what they are, not by their names: a watch of one is no excuse for a listener of another.
+func TestTellsElementsOfOneNameApart(t *testing.T) {
+	both(t, func(t *testing.T) {
+		one := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin"))
+		other := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin"))
+		watches := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, one) + weir.Watch(ref, other) })
+		outcome(t, func(t testing.TB) { weir.Listen(New(t), watches, nil).Close() }).passes(t)
+		f := outcome(t, func(t testing.TB) {
+			c := New(t)
+			defer weir.Listen(c, watches, nil).Close()
+			for range 2 {
+				weir.Listen(c, one, nil)
+			}
+			weir.Listen(c, other, nil)
+		})
+		require.Len(t, f.errors, 2)
+		require.Regexp(t, `^weirtest: twin \(declared at new_test\.go:\d+\): 2 listeners were`, f.errors[0])
+		require.Regexp(t, `^weirtest: twin \(declared at new_test\.go:\d+\): 1 listener was`, f.errors[1])
+
+		// One that the container only shares with its parent is not in its snapshot.
+		scoped := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin"), weir.Scoped())
+		local := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, scoped) + weir.Watch(ref, one) }, weir.Scoped(scoped))
+		outcome(t, func(t testing.TB) {
+			c := New(t, weir.WithParent(New(t)), scoped.OverrideWithValue(2))
+			defer weir.Listen(c, local, nil).Close()
+			weir.Listen(c, scoped, nil)
+		}).failsWith(t, "weirtest: twin (declared at new_test.go:", "1 listener was")
+	})
+}
+
+// The same provider is another element in each container that has an override of it: what is watched in the child is not what was
+// left open in the parent. A child is looked at though nothing was ever built in it by itself.
+func TestTellsElementsOfOneProviderApart(t *testing.T) {
+	both(t, func(t *testing.T) {
+		tenant := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("tenant"), weir.Scoped())
+		watches := weir.NewFamily(func(int) *weir.Provider[int] {
+			return weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, tenant) }, weir.Scoped(tenant))
+		})
+		plant := func(leaks ...int) func(t testing.TB) {
+			return func(t testing.TB) {
+				c := New(t)
+				between := weir.NewContainer(weir.WithParent(c))
+				child := weir.NewContainer(weir.WithParent(between), tenant.OverrideWithValue(2))
+				for i := range 2 { // more watches in the child than there are listeners in the parent
+					defer weir.Listen(child, watches.Of(i), nil).Close()
+				}
+				for i, c := range []*weir.Container{c, child} {
+					for range leaks[i] {
+						weir.Listen(c, tenant, nil)
+					}
+				}
+			}
+		}
+		outcome(t, plant(0, 0)).passes(t)
+		outcome(t, plant(1, 0)).failsWith(t, "weirtest: tenant (declared at new_test.go:", "): 1 listener was")
+		outcome(t, plant(0, 1)).failsWith(t, "weirtest: tenant (declared at new_test.go:", "), in a child container: 1 listener was")
+		f := outcome(t, plant(2, 1))
+		require.Len(t, f.errors, 2)
+		require.Contains(t, f.errors[0], "): 2 listeners were")
+		require.Contains(t, f.errors[1], "), in a child container: 1 listener was")
+	})
+}
+
 func TestFindsBuildFunctionsThatDoNotReturn(t *testing.T) {
 	both(t, func(t *testing.T) {
 		release := make(chan struct{})

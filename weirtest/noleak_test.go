@@ -121,18 +121,16 @@ func TestWhatCannotBeSeen(t *testing.T) {
 		require.Contains(t, f.errors[0], "weirtest: n (")
 		require.Contains(t, f.errors[0], "close that one's first")
 		require.Contains(t, f.errors[1], "weirtest: p (")
-		twins := []*weir.StateProvider[int]{
-			weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin")),
-			weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin")),
+		bad := func() *weir.Provider[int] {
+			return weir.NewProvider(func(ref weir.Ref) int { ref.OnDispose(func() { panic(errBoom) }); return 1 }, weir.Name("twin"))
 		}
-		watches := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, twins[0]) + weir.Watch(ref, twins[1]) })
-		outcome(t, func(t testing.TB) { weir.Listen(New(t), watches, nil).Close() }).passes(t)
+		one := bad()
+		other := weir.NewStateProvider(func(weir.Ref) int { return 1 }, weir.Name("twin"))
 		outcome(t, func(t testing.TB) {
 			c := New(t)
-			defer weir.Listen(c, watches, nil).Close()
-			weir.Listen(c, twins[0], nil)
-			weir.Listen(c, twins[1], nil)
-		}).failsWith(t, "weirtest: twin (declared at noleak_test.go:", " and noleak_test.go:", "2 listeners were")
+			weir.Read(c, one)
+			weir.Read(c, other)
+		}).failsWith(t, "weirtest: twin (declared at noleak_test.go:", " and noleak_test.go:", "boom")
 	})
 }
 

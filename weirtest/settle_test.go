@@ -113,27 +113,29 @@ func TestSettleGivesUpInRealTime(t *testing.T) {
 
 	outcome(t, func(t testing.TB) { Settle(t) }).failsWith(t, "needs the containers")
 
-	// One that is never at rest: each value brings about the next build.
+	// One that is never at rest: whoever looks at it brings about the next build.
 	n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
 	chases := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) })
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
 	sub := weir.Listen(c, chases, nil)
-	wg.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				n.Update(c, func(v int) int { return v + 1 })
-			}
-		}
-	})
-	f = &fakeTB{TB: t}
-	f.body(func(t testing.TB) { settle(t, soon, []*weir.Container{c}) }) // may or may not find a quiet moment, but returns
-	close(stop)
-	wg.Wait()
+	key := &shy{}
+	weir.Read(c, weir.NewFamily(func(*shy) *weir.Provider[int] { return weir.NewProvider(func(weir.Ref) int { return 1 }) }).Of(key))
+	key.seen = func() { n.Update(c, func(v int) int { return v + 1 }) }
+	f = outcome(t, func(t testing.TB) { settle(t, soon, []*weir.Container{c}) })
+	f.failsWith(t, "after 50ms there are still builds: one sets off the next.")
+	require.True(t, f.ended)
+	key.seen = nil
 	sub.Close()
+	Settle(t, c)
+}
+
+// shy is the key of a family that notices when a snapshot asks for its name.
+type shy struct{ seen func() }
+
+func (s *shy) String() string {
+	if s.seen != nil {
+		s.seen()
+	}
+	return "shy"
 }
 
 func TestSettleFindsABlockedListener(t *testing.T) {

@@ -53,19 +53,18 @@ type check struct {
 	patience time.Duration
 	bubble   string // in which it was made
 
-	mu       sync.Mutex // held for each use of t but the Cleanup's; never around code of the library
-	over     bool       // the Cleanup is done: t must not be used
-	closed   bool       // c is
-	children map[*weir.Container]bool
-	declared map[string][]string // by name: where
+	mu       sync.Mutex          // held for each use of t but the Cleanup's; never around code of the library
+	over     bool                // the Cleanup is done: t must not be used
+	closed   bool                // c is
+	declared map[string][]string // by name, which is all that panics and errors have: where
 	running  map[uint64]running  // build functions, by generation
-	live     map[uint64]string   // builds that have returned and whose hooks have not run, with names
+	live     map[uint64]string   // builds that have returned and whose hooks have not run: where
 	panics   int                 // that the handler was told of
 }
 
 // running is a build function that has not returned.
 type running struct {
-	name   string
+	place  string
 	reason weir.BuildReason
 	since  time.Time
 }
@@ -73,8 +72,7 @@ type running struct {
 func newCheck(t testing.TB, patience time.Duration, opts []weir.ContainerOption) *check {
 	k := &check{
 		t: t, patience: patience, bubble: bubbleID(),
-		children: map[*weir.Container]bool{}, declared: map[string][]string{}, running: map[uint64]running{},
-		live: map[uint64]string{},
+		declared: map[string][]string{}, running: map[uint64]running{}, live: map[uint64]string{},
 	}
 	k.c = weir.NewContainer(slices.Concat([]weir.ContainerOption{weir.WithPanicHandler(k.panicked), weir.WithObserver(k.observer())}, opts)...)
 	t.Cleanup(k.end)
@@ -86,10 +84,7 @@ func (k *check) observer() *weir.Observer {
 		BuildStarted: func(ev weir.BuildStartedEvent) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			k.running[ev.Generation] = running{ev.Name, ev.Reason, ev.At}
-			if ev.Container != k.c {
-				k.children[ev.Container] = true
-			}
+			k.running[ev.Generation] = running{place(ev.Name, ev.Declared), ev.Reason, ev.At}
 			if places := k.declared[ev.Name]; !slices.Contains(places, ev.Declared) {
 				k.declared[ev.Name] = append(places, ev.Declared)
 			}
@@ -99,7 +94,7 @@ func (k *check) observer() *weir.Observer {
 			defer k.mu.Unlock()
 			delete(k.running, ev.Generation)
 			if ev.Cause == nil {
-				k.live[ev.Generation] = ev.Name
+				k.live[ev.Generation] = place(ev.Name, ev.Declared)
 			}
 		},
 		Disposed: func(ev weir.DisposedEvent) {
@@ -110,7 +105,6 @@ func (k *check) observer() *weir.Observer {
 		ContainerClosed: func(ev weir.ContainerClosedEvent) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			delete(k.children, ev.Container)
 			k.closed = k.closed || ev.Container == k.c
 		},
 	}
@@ -126,19 +120,24 @@ func (k *check) panicked(pe *weir.PanicError) {
 	k.panics++
 	k.t.Errorf("weirtest: %s: a panic that nothing has handled: %v\n"+
 		"\tPut it right. If the test wants it: weir.OnError takes it from a listener whose source fails to build,\n"+
-		"\tand weir.WithPanicHandler, given to New, takes all others.\n%s", k.place(pe.Provider), pe.Value, pe.Stack)
+		"\tand weir.WithPanicHandler, given to New, takes all others.\n%s", k.named(pe.Provider), pe.Value, pe.Stack)
 }
 
-// place is the name of a provider and where it was declared. k.mu is held.
-func (k *check) place(name string) string {
+// place is the name of a provider and where it was declared.
+func place(name string, declared ...string) string {
+	if len(declared) == 0 || len(declared) == 1 && declared[0] == name {
+		return name
+	}
+	return name + " (declared at " + strings.Join(declared, " and ") + ")"
+}
+
+// named is the place of what is known by its name alone: of each provider that has it.
+// k.mu is held.
+func (k *check) named(name string) string {
 	if name == "" {
 		return "code that belongs to no provider"
 	}
-	places := k.declared[name]
-	if len(places) == 0 || len(places) == 1 && places[0] == name {
-		return name
-	}
-	return name + " (declared at " + strings.Join(places, " and ") + ")"
+	return place(name, k.declared[name]...)
 }
 
 // end is the Cleanup.
@@ -157,7 +156,7 @@ func (k *check) end() {
 			k.mu.Lock()
 			k.t.Errorf("weirtest: %s: %s left open at the end of the test.\n"+
 				"\tClose each Subscription (defer sub.Close()), and end the ctx of each Values and Results loop and of each Resolve that waits.%s",
-				k.place(o.name), count(o.n, "listener was", "listeners were"), o.hint)
+				o.place, count(o.n, "listener was", "listeners were"), o.hint)
 			k.mu.Unlock()
 		}
 	}
@@ -261,7 +260,7 @@ func (k *check) hung(inside bool) {
 	for _, gen := range slices.Sorted(maps.Keys(k.running)) {
 		b := k.running[gen]
 		k.t.Errorf("weirtest: %s: the build function has not returned %v after the container was closed (%v, running for %v).\n"+
-			"\tMake it return when its context ends: pass ctx on to whatever it waits for.", k.place(b.name), k.patience, b.reason, time.Since(b.since).Round(time.Millisecond))
+			"\tMake it return when its context ends: pass ctx on to whatever it waits for.", b.place, k.patience, b.reason, time.Since(b.since).Round(time.Millisecond))
 	}
 	if inside || len(k.running) == 0 {
 		k.t.Errorf("weirtest: a hook or listener has not returned %v after the container was closed.%s\n"+
@@ -276,7 +275,7 @@ func (k *check) undisposed() string {
 	const most = 10
 	var places []string
 	for _, gen := range slices.Backward(slices.Sorted(maps.Keys(k.live))) { // dependents, which go first, are newer
-		if place := k.place(k.live[gen]); !slices.Contains(places, place) {
+		if place := k.live[gen]; !slices.Contains(places, place) {
 			places = append(places, place)
 		}
 	}

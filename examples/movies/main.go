@@ -1,7 +1,7 @@
 // Movies is a web service that stands in front of a slow one, built with Weir, and a story that shows what this is worth.
 //
 //	go run ./examples/movies                        tell the story: both servers, real clients, every count checked
-//	go run ./examples/movies -serve localhost:8080  keep the service running, to try it with curl
+//	go run ./examples/movies -serve localhost:8080  keep the service running, to try it with curl, and see it at /debug/weir/
 //
 // Start reading in service.go.
 package main
@@ -52,6 +52,7 @@ func serve(ctx context.Context, out io.Writer, addr string, p pace) error {
 	fmt.Fprintf(out, "  curl '%s/movies?page=%d'            the upstream never answers this one\n", url, lastPage)
 	fmt.Fprintf(out, "  curl -X DELETE '%s/movies?page=%d'  the cancel button\n", url, lastPage)
 	fmt.Fprintf(out, "  curl '%s/stats'\n", url)
+	fmt.Fprintf(out, "  %s/debug/weir/                 in a browser: who waits for what, live\n", url)
 	logEvents(out, st.upstream.tally, st.service.tally)
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weir-go/weir"
+	"github.com/weir-go/weir/inspect"
 )
 
 // fetchFunc gets page n from the upstream. It must return soon after ctx is cancelled; the next fetch of that page waits for it.
@@ -29,6 +30,7 @@ type pace struct {
 
 type service struct {
 	container *weir.Container
+	inspector *inspect.Inspector
 	pages     *weir.Family[int, weir.FutureProvider[filmPage]]
 	tally     *tally
 
@@ -38,8 +40,13 @@ type service struct {
 
 func newService(fetch fetchFunc, p pace) *service {
 	// The container holds everything that lives: which pages are loaded or loading, and who waits for them. A provider, and the
-	// family below, is only the description of a value and how to build it.
-	s := &service{container: weir.NewContainer(), tally: newTally("service"), causes: make(map[int]error)}
+	// family below, is only the description of a value and how to build it. The inspector shows the container while it runs; it is
+	// nobody's listener, so a page that is looked at there is not kept by it.
+	insp := inspect.New(inspect.AllowActions(), inspect.Values(showPage))
+	s := &service{
+		container: weir.NewContainer(weir.WithObserver(insp.Observer())), inspector: insp,
+		tally: newTally("service"), causes: make(map[int]error),
+	}
 
 	// A family is a provider with a parameter. Of(7) is always the same provider, so all that ask for page 7 share one build.
 	s.pages = weir.NewFamily(func(n int) *weir.FutureProvider[filmPage] {
@@ -83,7 +90,22 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("GET /movies", s.getPage)
 	mux.HandleFunc("DELETE /movies", s.cancelPage)
 	mux.HandleFunc("GET /stats", s.getStats)
+	// Whoever can reach the service can reach this too. Its actions do no more than DELETE does; where they would, or names are
+	// nobody else's business, it belongs on an address of its own, as net/http/pprof does.
+	mux.Handle("/debug/weir/", s.inspector.Handler(s.container))
 	return mux
+}
+
+// showPage is what the inspector's timeline says of a page: not the films.
+func showPage(_ weir.AnyProvider, value any) string {
+	state, ok := value.(weir.AsyncValue[filmPage])
+	if !ok {
+		return ""
+	}
+	if page, ok := state.Value(); ok {
+		return fmt.Sprintf("%d films", len(page.Films))
+	}
+	return state.String()
 }
 
 // getPage answers with a page. Resolve is a listener of the page for as long as it waits, and until r.Context() ends at most: a

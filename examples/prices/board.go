@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/weir-go/weir"
+	"github.com/weir-go/weir/inspect"
 )
 
 // dialFunc connects to the feed server.
@@ -44,6 +45,7 @@ type holdings map[string]int
 
 type board struct {
 	container *weir.Container
+	inspector *inspect.Inspector
 	tally     *tally
 	dial      dialFunc
 
@@ -55,7 +57,11 @@ type board struct {
 }
 
 func newBoard(dial dialFunc, held holdings, p pace) *board {
-	b := &board{container: weir.NewContainer(weir.WithDisposeDelay(p.delay)), tally: newTally("board"), dial: dial}
+	insp := inspect.New(inspect.Values(showValue)) // it only looks: no inspect.AllowActions
+	b := &board{
+		container: weir.NewContainer(weir.WithDisposeDelay(p.delay), weir.WithObserver(insp.Observer())),
+		inspector: insp, tally: newTally("board"), dial: dial,
+	}
 
 	// One connection for each share that somebody looks at: directly, by an average, or because the portfolio has some of it.
 	b.quotes = weir.NewFamily(func(symbol string) *weir.StreamProvider[tape] {

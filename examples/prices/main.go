@@ -61,6 +61,7 @@ func serve(ctx context.Context, out io.Writer, addr string, p pace) error {
 	fmt.Fprintf(out, "serving %s (a feed that nobody looks at is paused, and dropped after %v)\n", st.url, p.delay)
 	fmt.Fprintf(out, "  curl -N '%s/events?symbols=AAPL,IBM&portfolio=1'\n", st.url)
 	fmt.Fprintf(out, "  curl -X PUT -d '{\"GOOG\": 3}' %s/holdings\n", st.url)
+	fmt.Fprintf(out, "  %s/debug/weir/ in a browser: what is made of what, and who looks\n", st.url)
 	fmt.Fprintf(out, "the feed server is at %s: nc it, and say subscribe AAPL, pause, resume\n", st.feed.addr)
 	months := time.NewTicker(month)
 	defer months.Stop()

@@ -30,7 +30,35 @@ func (w *web) handler() http.Handler {
 	mux.HandleFunc("GET /events", w.getEvents)
 	mux.HandleFunc("GET /feeds", w.getFeeds)
 	mux.HandleFunc("PUT /holdings", w.putHoldings)
+	mux.Handle("/debug/weir/", w.board.inspector.Handler(w.board.container))
 	return mux
+}
+
+// showValue is what the inspector's timeline says of a value. Views are what viewers see anyway, and long.
+func showValue(_ weir.AnyProvider, value any) string {
+	switch v := value.(type) {
+	case weir.AsyncValue[tape]:
+		t, ok := v.Value()
+		switch {
+		case !ok:
+			return v.String()
+		case len(t.prices) == 0:
+			return t.month + ": not listed"
+		}
+		return fmt.Sprintf("%s: %.2f", t.month, t.last().price)
+	case weir.AsyncValue[quote]: // a part of a tape: the same again
+		return ""
+	case weir.AsyncValue[float64]:
+		if value, ok := v.Value(); ok && !v.IsLoading() {
+			return fmt.Sprintf("%.2f", value)
+		}
+		return v.String()
+	case float64:
+		return fmt.Sprintf("%.2f", v)
+	case holdings:
+		return fmt.Sprint(v)
+	}
+	return ""
 }
 
 func (w *web) getPage(rw http.ResponseWriter, _ *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,6 +46,9 @@ func run(addr, path string, every time.Duration) error {
 func serve(ctx context.Context, out io.Writer, addr, path string, every time.Duration) error {
 	s := newSettings(path, every, out, false)
 	if err := s.start(ctx); err != nil { // with a file that is wrong at the start there is no last good one
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: name the file with -config", err)
+		}
 		return errors.Join(err, s.stop())
 	}
 	srv, err := listen(addr, s.handler())

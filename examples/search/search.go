@@ -66,7 +66,12 @@ func newSearcher(ask searchFunc, wait time.Duration) *searcher {
 
 	s.screen = weir.NewProvider(func(ref weir.Ref) screen {
 		v := weir.Watch(ref, s.search)
-		sc := screen{query: weir.Watch(ref, s.query), results: weir.Watch(ref, s.found), busy: v.IsLoading()}
+		sc := screen{query: weir.Watch(ref, s.query)}
+		found := weir.Watch(ref, s.found)
+		if strings.TrimSpace(sc.query) == "" {
+			return sc // the search for nothing, which is about to end, is not shown
+		}
+		sc.results, sc.busy = found, v.IsLoading()
 		sc.progress, _ = v.Progress()
 		if !sc.busy {
 			sc.err = v.Err()

@@ -71,9 +71,9 @@ func TestKeys(t *testing.T) {
 	go func() {
 		ended <- searchFor(t.Context(), in, writerFunc(func(p []byte) { out <- string(p) }), true, time.Millisecond, time.Millisecond)
 	}()
-	sees := func(part string) {
+	sees := func(part string) (all string) {
 		t.Helper()
-		for all, late := "", time.After(patience); !strings.Contains(all, part); {
+		for late := time.After(patience); !strings.Contains(all, part); {
 			select {
 			case text := <-out:
 				all += text
@@ -81,8 +81,11 @@ func TestKeys(t *testing.T) {
 				t.Fatalf("never seen: %q; but %q", part, all)
 			}
 		}
+		return all
 	}
-	sees("type to search")
+	if all := sees("type to search"); strings.Contains(all, "%") {
+		t.Errorf("progress of a search for nothing is shown: %q", all)
+	}
 	io.WriteString(keys, "tar")
 	sees("search: tar\n[")
 	sees("archive/tar")

@@ -335,7 +335,7 @@ func (g *Graph) Halt(n *Node) {
 }
 
 // Arm turns the edge of an Await that has got its result into one that hears of others:
-// Settled, or Filtered by sel.
+// Settled, or Filtered by sel; or Value, of all there is.
 // The caller has seen to it that n is fresh or a synchronous build that Fits.
 func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
 	if n.phase == Building {
@@ -344,7 +344,7 @@ func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
 	}
 	d := &n.deps[i]
 	if d.kind != Waiting { // another Await of the same source is armed: hear of all that either asks for
-		kind, sel = Settled, nil
+		kind, sel = min(d.kind, kind, Settled), nil
 	}
 	d.kind, d.sel = kind, sel
 	d.src.outs[d.out].kind = kind

@@ -64,8 +64,21 @@ func (w *Walk) Reset() {
 }
 
 func (w *Walk) push(n *Node) {
-	w.stack = append(w.stack, frame{n: n})
-	w.high = max(w.high, len(w.stack))
+	k := len(w.stack)
+	if k == cap(w.stack) {
+		w.stack = append(w.stack, frame{})
+	}
+	w.stack = w.stack[:k+1]
+	w.high = max(w.high, k+1)
+	// Field by field: a frame that is put together elsewhere and copied costs more than
+	// all else here.
+	top := &w.stack[k]
+	top.n, top.i, top.epoch, top.serial, top.passes = n, 0, 0, 0, 0
+}
+
+// begin has top go over its node's dependencies from the first.
+func (top *frame) begin(n *Node, epoch uint64) {
+	top.i, top.epoch, top.moment, top.serial = 0, epoch, ^uint64(0), n.serial
 }
 
 // good reports whether n's value is current, or was at some moment since the walk began.
@@ -106,7 +119,7 @@ func (g *Graph) pull(w *Walk) bool {
 	top := &w.stack[len(w.stack)-1]
 	n := top.n
 	if top.serial != n.serial {
-		*top = frame{n: n, serial: n.serial}
+		top.begin(n, 0)
 	}
 	for ; top.i < len(n.deps); top.i++ {
 		if s := n.deps[top.i].src; s.phase == Built && s.flags&Blocked == 0 && !w.good(s) {
@@ -157,7 +170,8 @@ next:
 			return Build, n
 		}
 		if top.serial != n.serial || top.epoch == 0 {
-			*top = frame{n: n, epoch: g.epoch.Load(), moment: ^uint64(0), serial: n.serial}
+			top.begin(n, g.epoch.Load())
+			top.passes = 0
 		}
 		for ; top.i < len(n.deps); top.i++ {
 			d := &n.deps[top.i]
@@ -197,7 +211,7 @@ next:
 		// were what n was made from, n was current then, and stays stale; else they are
 		// brought up to date once more, until one of them has changed.
 		if top.moment < w.start { // the walk asks for more by now than when this pass began
-			*top = frame{n: n, epoch: g.epoch.Load(), moment: ^uint64(0), serial: n.serial, passes: top.passes}
+			top.begin(n, g.epoch.Load())
 			continue
 		}
 		if n.flags&InFlight == 0 && n.madeAt(top.moment, top.epoch) {
@@ -210,7 +224,7 @@ next:
 			continue
 		}
 		w.start = g.epoch.Load()
-		*top = frame{n: n, epoch: w.start, moment: ^uint64(0), serial: n.serial, passes: top.passes}
+		top.begin(n, w.start)
 	}
 	return Done, nil
 }

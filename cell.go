@@ -1,0 +1,263 @@
+package weir
+
+// This file owns the cell: an element with its value, which is read without a lock. How
+// the value comes about is build.go's.
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// cell is an element with its value: an immutable snapshot behind an atomic pointer, or a
+// small value in an atomic word, which costs no memory when it changes.
+type cell[S any] struct {
+	val  atomic.Pointer[S] // beside p and the node's word: all that a reader needs
+	word atomic.Uint64
+	element
+	as     *provider[S]                // the provider p, typed: it says whether the value is small
+	next   *S                          // computed, not published
+	small  uint64                      // the same, of a small value
+	made   bool                        // there is one of those
+	filled atomic.Bool                 // there is a small value
+	from   atomic.Pointer[provider[S]] // whose build makes it: p, or its override
+}
+
+// packing is how a small value is kept in a word: of a provider, whose cells all do it, or
+// nothing.
+type packing[S any] struct {
+	pack   func(v S) uint64
+	unpack func(w uint64) S
+}
+
+// packed returns how S is kept in a word, if it is one of the types whose values are that
+// small and have no pointers inside, and most common.
+func packed[S any]() packing[S] {
+	var p any
+	switch any((*S)(nil)).(type) {
+	case *bool:
+		p = packing[bool]{func(v bool) uint64 {
+			if v {
+				return 1
+			}
+			return 0
+		}, func(w uint64) bool { return w != 0 }}
+	case *int:
+		p = integers[int]()
+	case *int32:
+		p = integers[int32]()
+	case *int64:
+		p = integers[int64]()
+	case *time.Duration:
+		p = integers[time.Duration]()
+	case *uint:
+		p = integers[uint]()
+	case *uint8:
+		p = integers[uint8]()
+	case *uint32:
+		p = integers[uint32]()
+	case *uint64:
+		p = integers[uint64]()
+	case *float64:
+		p = packing[float64]{math.Float64bits, math.Float64frombits}
+	}
+	ways, _ := p.(packing[S])
+	return ways
+}
+
+func integers[I ~int | ~int32 | ~int64 | ~uint | ~uint8 | ~uint32 | ~uint64]() packing[I] {
+	return packing[I]{func(v I) uint64 { return uint64(v) }, func(w uint64) I { return I(w) }}
+}
+
+// snapshot is the value of a cell at one time, or that there is none. Two are equal if
+// nothing was published in between, and for small values if what was is the same.
+type snapshot[S any] struct {
+	val  *S
+	word uint64
+	ok   bool
+}
+
+// snapshot needs no lock.
+func (x *cell[S]) snapshot() (at snapshot[S]) {
+	if x.as.pack != nil {
+		if at.ok = x.filled.Load(); at.ok {
+			at.word = x.word.Load()
+		}
+	} else {
+		at.val = x.val.Load()
+		at.ok = at.val != nil
+	}
+	return at
+}
+
+// of returns the value that a snapshot has.
+func (p packing[S]) of(at snapshot[S]) (v S) {
+	switch {
+	case at.val != nil:
+		return *at.val
+	case at.ok:
+		return p.unpack(at.word)
+	}
+	return v
+}
+
+// load returns the value, and whether there is one. It needs no lock.
+func (x *cell[S]) load() (v S, ok bool) {
+	at := x.snapshot()
+	return x.as.of(at), at.ok
+}
+
+// peek is load of a cell that was readable a moment ago, and may have no value by now.
+func (x *cell[S]) peek() (v S, ok bool) {
+	if unpack := x.as.unpack; unpack != nil {
+		return unpack(x.word.Load()), true
+	}
+	if p := x.val.Load(); p != nil {
+		return *p, true
+	}
+	return v, false
+}
+
+func (x *cell[S]) compute(ref Ref) bool {
+	x.next, x.made = nil, false
+	from := x.from.Load()
+	v := from.build(ref)
+	if x.as.pack != nil {
+		x.small, x.made = x.as.pack(v), true
+		return !x.filled.Load() || from.unlike(x.as.unpack(x.word.Load()), v)
+	}
+	x.next = new(S) // not &v: that would take memory for small values too
+	*x.next = v
+	old := x.val.Load()
+	return old == nil || from.differs(old, x.next)
+}
+
+func (x *cell[S]) release(changed bool) {
+	switch {
+	case x.made && changed:
+		x.keep(x.small)
+	case x.next == nil:
+	case changed:
+		x.publish(x.next)
+	default:
+		x.tellSelf(x.next)
+	}
+	x.next, x.made = nil, false
+}
+
+// keep makes w the small value. Bits that are the same are the same value for those who
+// have seen it, but NaN is never equal to itself: the next one is another NaN.
+func (x *cell[S]) keep(w uint64) {
+	if v := x.as.unpack(w); w == x.word.Load() && x.as.unlike(v, v) {
+		w ^= 1
+	}
+	x.word.Store(w)
+	if !x.filled.Load() {
+		x.filled.Store(true)
+	}
+}
+
+// write makes v, which was written from outside, the value. The lock is held.
+func (x *cell[S]) write(v S) {
+	if x.as.pack != nil {
+		x.keep(x.as.pack(v))
+		return
+	}
+	kept := new(S)
+	*kept = v
+	x.publish(kept)
+}
+
+// wrote is write of a v that is no change.
+func (x *cell[S]) wrote(v S) {
+	if x.life != nil && len(x.life.selves) > 0 {
+		x.tellSelf(&[]S{v}[0])
+	}
+}
+
+// publish makes v the value, which is not small.
+func (x *cell[S]) publish(v *S) {
+	x.tellSelf(v)
+	if r := x.rare; r != nil && r.saving != nil {
+		r.saving.publish(v)
+	}
+	if x.future != nil {
+		x.hiding(v)
+	}
+	x.val.Store(v)
+}
+
+// tellSelf queues the listeners that a notifier has on itself: they hear of every value
+// that is written or built, equal or not. The lock is held.
+func (x *cell[S]) tellSelf(v *S) {
+	if l := x.life; l != nil {
+		for _, s := range l.selves {
+			fn, prev := s.fn.(func(prev, next S)), x.val.Load()
+			call := &hook{fn: func() {
+				var zero S
+				if prev == nil {
+					prev = &zero
+				}
+				fn(*prev, *v)
+			}}
+			x.c.makeReady()
+			x.c.selves.Push(selfCall{&x.element, x.Gen(), s, call})
+		}
+	}
+}
+
+func (x *cell[S]) value(raw any) any { return *raw.(*S) }
+
+func (x *cell[S]) raw() any {
+	if x.as.unpack != nil {
+		if !x.filled.Load() {
+			return nil
+		}
+		v := x.as.unpack(x.word.Load())
+		return &v
+	}
+	if v := x.val.Load(); v != nil {
+		return v
+	}
+	return nil
+}
+
+func (x *cell[S]) look() look {
+	if x.as.unpack != nil && x.filled.Load() {
+		return look{word: x.word.Load(), small: true}
+	}
+	return look{raw: x.raw()}
+}
+
+func (x *cell[S]) holds(raw any) bool {
+	v, _ := raw.(*S)
+	if x.as.pack == nil {
+		return x.val.Load() == v
+	}
+	if v == nil || !x.filled.Load() {
+		return v == nil && !x.filled.Load()
+	}
+	return x.word.Load() == x.as.pack(*v)
+}
+
+func (x *cell[S]) retarget(i impl) {
+	next := i.(interface{ typed() *provider[S] }).typed()
+	if next.maker != x.from.Load().maker { // another create function: its notifier is another
+		x.rare.vacate(x.newest)
+	}
+	x.aim(next)
+}
+
+// aim has from make the value from now on.
+func (x *cell[S]) aim(from *provider[S]) {
+	x.from.Store(from)
+	x.element.future, x.element.async = from.future, from.build == nil
+}
+
+func (x *cell[S]) drop() {
+	x.val.Store(nil)
+	x.filled.Store(false)
+	if r := x.rare; r != nil {
+		r.rested = nil
+	}
+}

@@ -1,0 +1,118 @@
+package weir_test
+
+// What Cancel and Timeout leave behind (C6): who waited for the build that was ended has the cause, and hears of the next one.
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weir-go/weir"
+)
+
+// gatedFuture is a future that returns what comes through gate, or the cause when its build ends.
+func gatedFuture(gate <-chan int, opts ...weir.ProviderOption) *weir.FutureProvider[int] {
+	return weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) {
+		select {
+		case v := <-gate:
+			return v, nil
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}, opts...)
+}
+
+func TestC6AnAwaitThatGotTheCauseHearsOfTheNextBuild(t *testing.T) {
+	// Planted bug: leave the Await that is given the cause without a dependency: what awaited stays failed for good. Or have it depend on
+	// the settled result: after a Cancel that kept the data the next build has the same.
+	awaiters := map[string]func(build func(ref weir.Ref) (int, error)) *weir.FutureProvider[int]{
+		"a future": func(build func(ref weir.Ref) (int, error)) *weir.FutureProvider[int] {
+			return weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return build(ref) })
+		},
+		"a Try": func(build func(ref weir.Ref) (int, error)) *weir.FutureProvider[int] {
+			return weir.NewTryProvider(build)
+		},
+	}
+	cuts := map[string]func(c *weir.Container, src *weir.FutureProvider[int]){
+		"Cancel":  func(c *weir.Container, src *weir.FutureProvider[int]) { src.Cancel(c, errBoom) },
+		"Timeout": func(*weir.Container, *weir.FutureProvider[int]) { pass(time.Hour) },
+	}
+	for who, awaiter := range awaiters {
+		for how, cut := range cuts {
+			for _, kept := range []bool{false, true} {
+				name := how + ", " + who
+				if kept {
+					name += ", with data of before"
+				}
+				t.Run(name, func(t *testing.T) {
+					bubble(t, func(t *testing.T) {
+						c := newContainer(t)
+						gate := make(chan int, 1)
+						src := gatedFuture(gate, weir.Timeout(time.Minute))
+						top := awaiter(func(ref weir.Ref) (int, error) { return weir.Await(ref, src) })
+						if kept {
+							gate <- 7
+							weir.Read(c, src)
+							settle()
+							c.Invalidate(src)
+						}
+						listening := async(t, func() { weir.Listen(c, top, nil) })
+						settle()
+						cut(c, src)
+						await(t, "Listen", listening)
+						settle()
+						require.Error(t, weir.Read(c, top).Err())
+						gate <- 7
+						c.Invalidate(src)
+						weir.Read(c, src)
+						settle()
+						isData(t, 7, weir.Read(c, src))
+						isData(t, 7, weir.Read(c, top))
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestC6AwaitsOfOneSourceThatGotTheCauseShareADependency(t *testing.T) {
+	// Two Awaits of one build wait at one edge; a third finds the data that Cancel has kept. Planted bug: the last one says what the edge hears.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		gate := make(chan int, 1)
+		src := gatedFuture(gate)
+		gate <- 7
+		weir.Read(c, src)
+		settle()
+		c.Invalidate(src)
+		builds := 0
+		top := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+			builds++
+			errs := make(chan error)
+			for range 2 {
+				go func() {
+					_, err := weir.Await(ref, src)
+					errs <- err
+				}()
+			}
+			first, second := <-errs, <-errs
+			v, _ := weir.Await(ref, src)
+			if first != nil {
+				return v, first
+			}
+			return v, second
+		})
+		weir.Listen(c, top, nil)
+		settle()
+		src.Cancel(c, errBoom)
+		settle()
+		require.ErrorIs(t, weir.Read(c, top).Err(), errBoom)
+		gate <- 7
+		c.Invalidate(src)
+		settle()
+		isData(t, 7, weir.Read(c, top))
+		require.Equal(t, 2, builds)
+	})
+}

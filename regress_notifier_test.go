@@ -1,0 +1,166 @@
+package weir_test
+
+// Notifiers that are used where it gets in their own way: in the hooks of their own builds (E4), in listeners that their writes call (P7, G4).
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weir-go/weir"
+)
+
+func TestE4AnAsyncNotifierUsedInItsOwnOnDispose(t *testing.T) {
+	// Planted bug: take any reason why the state cannot be brought up to date for a disposal, and look again, for ever.
+	update := func(n *noteAsync) error {
+		_, err := n.Update(context.Background(), func(v int) (int, error) { return v + 1, nil })
+		return err
+	}
+	for name, use := range map[string]func(n *noteAsync) error{
+		"State":   func(n *noteAsync) error { n.State(); return nil },
+		"Set":     func(n *noteAsync) error { n.Set(weir.Data(1)); return nil },
+		"SetData": func(n *noteAsync) error { n.SetData(1); return nil },
+		"Update":  update,
+		"Resolve": func(n *noteAsync) error { _, err := n.Resolve(context.Background()); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				var got error
+				p := asyncNotes(func(_ context.Context, ref weir.Ref, n *noteAsync) (int, error) {
+					if ref.Reason() == weir.ReasonFirstBuild {
+						ref.OnDispose(func() {
+							var err error
+							if v := recovered(func() { err = use(n) }); v != nil {
+								err = asError(v)
+							}
+							got = err
+						})
+					}
+					return 0, nil
+				})
+				weir.Listen(c, p, nil)
+				settle()
+				within(t, "Invalidate", func() { c.Invalidate(p) })
+				isUsage(t, name, got, "OnDispose")
+				settle()
+				isData(t, 0, weir.Read(c, p))
+				require.NoError(t, update(p.Notifier(c)), "an Update must not be left waiting")
+			})
+		})
+	}
+}
+
+func TestP7AListenerOfAnUpdateMayUpdate(t *testing.T) {
+	// Planted bugs: hold what serialises Updates while what follows from one is delivered, or while the state is brought up to date.
+	for name, first := range map[string]func(t *testing.T, c *weir.Container, p *weir.AsyncNotifierProvider[*noteAsync, int], n *noteAsync){
+		"of an Update": func(t *testing.T, _ *weir.Container, _ *weir.AsyncNotifierProvider[*noteAsync, int], n *noteAsync) {
+			_, err := n.Update(t.Context(), func(v int) (int, error) { return v + 1, nil })
+			require.NoError(t, err)
+		},
+		"of an Update in a build": func(t *testing.T, c *weir.Container, _ *weir.AsyncNotifierProvider[*noteAsync, int], n *noteAsync) {
+			_, err := weir.Resolve(t.Context(), c, weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) {
+				return n.Update(ctx, func(v int) (int, error) { return v + 1, nil })
+			}))
+			require.NoError(t, err)
+		},
+		"of the rebuild that an Update begins": func(t *testing.T, c *weir.Container, p *weir.AsyncNotifierProvider[*noteAsync, int], n *noteAsync) {
+			c.Invalidate(p)
+			_, err := n.Update(t.Context(), func(v int) (int, error) { return v + 1, nil })
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				p := asyncNotes(func(context.Context, weir.Ref, *noteAsync) (int, error) { return 0, nil })
+				weir.Read(c, p)
+				settle()
+				n := p.Notifier(c)
+				again := true
+				hear := func(_, next weir.AsyncValue[int]) {
+					if again && next != weir.Data(0) {
+						again = false
+						v, err := n.Update(t.Context(), func(v int) (int, error) { return v + 10, nil })
+						require.NoError(t, err)
+						require.NotZero(t, v)
+					}
+				}
+				weir.Listen(c, p, hear, weir.Weak())
+				within(t, "the Update", func() { first(t, c, p, n) })
+				isData(t, 11, weir.Read(c, p))
+			})
+		})
+	}
+}
+
+func TestN6AnUpdateWithAContextThatHasEndedDoesNothing(t *testing.T) {
+	// Planted bug: have the runtime choose between a free turn and the end of the context.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		p := asyncNotes(at42)
+		weir.Read(c, p)
+		settle()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errBoom)
+		for range 30 {
+			_, err := p.Notifier(c).Update(ctx, func(int) (int, error) { t.Error("it ran"); return 0, nil })
+			require.ErrorIs(t, err, errBoom)
+		}
+	})
+}
+
+func TestN6AnUpdateThatWaitsGetsTheCauseOfACancel(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		p := asyncNotes(func(ctx context.Context, ref weir.Ref, _ *noteAsync) (int, error) {
+			if ref.Reason() == weir.ReasonFirstBuild {
+				return 42, nil
+			}
+			return 0, ref.Debounce(time.Hour)
+		})
+		weir.Read(c, p)
+		settle()
+		n := p.Notifier(c)
+		c.Invalidate(p)
+		updated := async(t, func() {
+			_, err := n.Update(t.Context(), func(int) (int, error) { t.Error("it ran"); return 0, nil })
+			require.ErrorIs(t, err, errBoom)
+		})
+		settle()
+		p.Cancel(c, errBoom)
+		await(t, "the Update", updated)
+		isData(t, 42, weir.Read(c, p))
+	})
+}
+
+func TestN1ALateFunctionLeavesTheNotifierOfTheNextLifeAlone(t *testing.T) {
+	// The element is disposed between the start of a build and the call of its function. Planted bug: have that function make the notifier
+	// of whatever life there is by then.
+	bubble(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		builds := map[*noteAsync]int{}
+		p := asyncNotes(func(_ context.Context, _ weir.Ref, n *noteAsync) (int, error) { builds[n]++; return 5, nil }, weir.AutoDispose())
+		held := false
+		c := newContainer(t, weir.WithObserver(&weir.Observer{BuildStarted: func(weir.BuildStartedEvent) {
+			if !held {
+				held = true
+				<-gate
+			}
+		}}))
+		weir.Read(c, p)
+		settle()
+		c.DisposeUnused()
+		s := weir.Listen(c, p, nil)
+		close(gate)
+		settle()
+		isData(t, 5, s.Read())
+		require.Len(t, builds, 2)
+		for _, k := range builds {
+			require.Equal(t, 1, k)
+		}
+		s.Close()
+	})
+}
