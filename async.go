@@ -51,6 +51,7 @@ type asyncProvider[T any] struct {
 	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
 	same   func(a, b T) bool                                           // change detection of the data
 	make   func(ref Ref) any                                           // of a notifier kind: its instance
+	stored *persistence[T]                                             // of a notifier kind: where its state is kept
 }
 
 func (p *asyncProvider[T]) decide() {
@@ -174,6 +175,9 @@ func (p *asyncProvider[T]) failed(err error) any {
 }
 
 func (p *asyncProvider[T]) loading(e *element) bool {
+	if p.stored != nil { // now, for what is written by hand before the function is called
+		p.stored.life(Ref{e, e.Gen()}, dataOf[T])
+	}
 	x := e.host.(*cell[AsyncValue[T]])
 	prev := p.last(e)
 	next := prev.starting(e.reason)

@@ -327,9 +327,9 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
 	p.future = p
-	stored := persisted[T](&p.base)
+	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
-		p.restore(ref, stored)
+		p.restore(ref)
 		return n.Build(ctx, ref)
 	})
 	return p
@@ -383,9 +383,9 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
 	p.future = p
-	stored := persisted[T](&p.base)
+	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
-		p.restore(ref, stored)
+		p.restore(ref)
 		return n.Build(ctx, ref, emit)
 	})
 	return p
