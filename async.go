@@ -256,7 +256,7 @@ func (p *asyncProvider[T]) fail(s *start, err error) {
 func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	e, gen := s.e, s.gen
 	a := after{landed: true}
-	if e.observed() {
+	if !s.began.IsZero() { // else its function was not called
 		failed := err
 		if err == errEnded {
 			failed = nil

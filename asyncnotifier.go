@@ -186,7 +186,6 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 		} else {
 			t.writes++
 			t.graph.Change(&e.Node, settled)
-			e.byHand()
 			x.publish(&next)
 			if next.resting() {
 				e.unretry() // there is nothing at rest that is to be tried again
@@ -197,6 +196,7 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 			t.endStale(a)
 			e.Show()
 		}
+		e.byHand()
 		e.touchLocked()
 		return nil
 	}
@@ -329,7 +329,7 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 	p.future = p
 	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
-		p.restore(ctx, ref, stored)
+		p.restore(ref, stored)
 		return n.Build(ctx, ref)
 	})
 	return p
@@ -385,7 +385,7 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 	p.future = p
 	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
-		p.restore(ctx, ref, stored)
+		p.restore(ref, stored)
 		return n.Build(ctx, ref, emit)
 	})
 	return p

@@ -75,7 +75,6 @@ func (p *provider[T]) isChange(e *element, w staged) bool {
 
 func (p *provider[T]) apply(e *element, w staged, change bool) {
 	if x := e.host.(*cell[T]); change {
-		e.byHand()
 		x.write(p.staged(w))
 	} else {
 		x.wrote(p.staged(w))
@@ -242,6 +241,7 @@ func (tx *Tx) commit() {
 		}
 		for _, w := range targets {
 			w.p.apply(w.e, w.staged, w.change)
+			w.e.byHand()
 			w.e.touchLocked()
 		}
 		for _, w := range targets {

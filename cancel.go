@@ -141,10 +141,7 @@ func (e *element) detach(why error, a *after) {
 	}
 	x := &ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}
 	if len(x.hooks) > 0 || l.context.Context != nil || e.observed() {
-		e.ending++
-		e.Set(graph.Blocked)
-		e.c.occupy()
-		a.ends = append(a.ends, x)
+		x.queue(a)
 	}
 }
 

@@ -179,7 +179,7 @@ func (x *cell[S]) wrote(v S) {
 func (x *cell[S]) publish(v *S) {
 	x.tellSelf(v)
 	if r := x.rare; r != nil && r.saving != nil {
-		r.saving.save(&x.element, v)
+		r.saving.publish(v)
 	}
 	if x.future != nil {
 		x.hiding(v)

@@ -56,7 +56,9 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		}
 		e.wakeWaiters(&causeError{e.p, why})
 		e.forgetNext()
+		e.unsave()
 		if e.Phase() != graph.Building {
+			e.tellLeft(a)
 			c.tree.graph.Dispose(&e.Node)
 			e.woken()
 		}

@@ -77,6 +77,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	switch {
 	case e.c.closed:
 		e.detach(&causeError{e.p, ErrContainerClosed}, a)
+		e.tellLeft(a)
 		t.graph.Dispose(&e.Node)
 	case e.rare != nil && e.rare.stop != nil: // Cancel or Timeout: the result is theirs
 		e.detach(e.rare.stop, a)

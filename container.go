@@ -22,8 +22,9 @@ type tree struct {
 	spare     []*drive            // not in use
 	runs      int                 // of OnDispose hooks, under way
 	hooked    []*hookWait         // those that wait for a build
-	saves     map[saveKey]*saving // of persisted states
+	saves     map[storedKey]*slot // of persisted states
 	observing atomic.Int32        // observers that are being called
+	left      atomic.Uint64       // how often one of them has left a turn to whoever is observed
 	ready     []*Container        // children that may have work for a turn
 	flights   int                 // asynchronous build functions that are running
 	flown     []*flown            // those that wait for a turn

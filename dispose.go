@@ -16,8 +16,43 @@ type ending struct {
 	e     *element
 	life  *life
 	gen   uint64
-	why   error
+	why   error // nil: nothing is over, there is something to tell
 	hooks []*hook
+	joins []joined // to be told before it is over, which no turn will do
+}
+
+// queue has the end run once the lock is let go. Until then no build of e may start (rule
+// L5). The lock is held.
+func (x *ending) queue(a *after) {
+	x.e.ending++
+	x.e.Set(graph.Blocked)
+	x.e.c.occupy()
+	a.ends = append(a.ends, x)
+}
+
+// tellLeft has observers told who came and left since a turn has looked at e, which goes:
+// no turn will do so again. Those who are there still leave with it. The lock is held.
+func (e *element) tellLeft(a *after) {
+	var joins []joined
+	if e.rare != nil {
+		joins, e.rare.joins = e.rare.joins, nil
+	}
+	if !e.observed() {
+		return
+	}
+	for range e.Users() {
+		joins = append(joins, joined{observers: true})
+	}
+	if len(joins) == 0 {
+		return
+	}
+	for _, x := range a.ends {
+		if x.e == e {
+			x.joins = append(x.joins, joins...)
+			return
+		}
+	}
+	(&ending{e: e, life: &life{}, gen: e.newest, joins: joins}).queue(a)
 }
 
 // endings runs the ends of builds, one after the other, whatever their hooks do.
@@ -76,6 +111,7 @@ func (es *endings) step(a *after) {
 	}()
 	for len(es.todo) > 0 {
 		x := es.todo[0]
+		x.joined(a)
 		for len(x.hooks) > 0 {
 			h := x.hooks[len(x.hooks)-1]
 			x.hooks = x.hooks[:len(x.hooks)-1]
@@ -133,12 +169,7 @@ func (e *element) woken() {
 		n.Want()
 	}
 	e.later = nil
-	// Whoever was building may go on building for long, or wait for a listener of that turn.
-	go func() {
-		var a after
-		e.c.tree.mu.Lock()
-		e.c.done(&a)
-	}()
+	e.c.settleApart() // whoever was building may go on for long, or wait for a listener of that turn
 }
 
 // errorLog keeps what OnDisposeErr hooks returned, for Shutdown.

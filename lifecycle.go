@@ -93,6 +93,7 @@ var hookNames = [...]string{"OnCancel", "OnResume", "OnAddListener", "OnRemoveLi
 
 type hook struct {
 	kind    hookKind
+	lasting bool // to be run although its build is over
 	removed atomic.Bool
 	fn      func()
 	fnErr   func() error // OnDisposeErr, instead of fn
@@ -223,33 +224,38 @@ func (e *element) told(a *after) (hooks []*hook) {
 	if e.rare != nil {
 		joins, e.rare.joins = e.rare.joins, nil
 	}
-	if l := e.life; l != nil && e.live(e.Gen()) {
-		if e.auto() {
-			standby := e.Phase() == graph.Built && !e.Active()
-			switch {
-			case standby && !l.cancelled:
-				l.cancelled, l.late = true, nil
-				hooks = l.pick(hooks, onCancel)
-				hooks = e.tell(hooks, evCancelled, tellCancelled)
-			case standby:
-				hooks, l.late = append(hooks, l.late...), nil
-			case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
-				hooks = l.pick(append(hooks, l.late...), onResume)
-				hooks = e.tell(hooks, evResumed, tellResumed)
-				l.cancelled, l.late = false, nil
-			}
+	l := e.life
+	if l != nil && !e.live(e.Gen()) {
+		l = nil
+	}
+	if l != nil && e.auto() {
+		standby := e.Phase() == graph.Built && !e.Active()
+		switch {
+		case standby && !l.cancelled:
+			l.cancelled, l.late = true, nil
+			hooks = l.pick(hooks, onCancel)
+			hooks = e.tell(hooks, evCancelled, tellCancelled)
+		case standby:
+			hooks, l.late = append(hooks, l.late...), nil
+		case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
+			hooks = l.pick(append(hooks, l.late...), onResume)
+			hooks = e.tell(hooks, evResumed, tellResumed)
+			l.cancelled, l.late = false, nil
 		}
-		for _, j := range joins {
-			kind, ev, tell := onAdd, evListenerAdded, tellListenerAdded
-			if !j.came {
-				kind, ev, tell = onRemove, evListenerRemoved, tellListenerRemoved
+	}
+	for _, j := range joins {
+		if l != nil && j.hooks {
+			kind := onRemove
+			if j.came {
+				kind = onAdd
 			}
-			if j.hooks {
-				hooks = l.pick(hooks, kind)
-			}
-			if j.observers {
-				hooks = e.tell(hooks, ev, tell)
-			}
+			hooks = l.pick(hooks, kind)
+		}
+		// Observers hear of it whatever becomes of the build, so that they can count.
+		if ev, tell := j.event(); j.observers && e.wants(ev) {
+			h := e.telling(tell)
+			h.lasting = true
+			hooks = append(hooks, h)
 		}
 	}
 	e.consider()
@@ -321,11 +327,13 @@ func (e *element) dispose(a *after) {
 	e.end(ErrDisposed, a)
 	t.graph.Dispose(&e.Node)
 	e.fail, e.cause, e.builds = nil, 0, 0
+	e.tellLeft(a)
 	if r := e.rare; r != nil {
-		r.joins, r.outlook = nil, nil
+		r.outlook = nil
 		r.since, r.left = 0, 0
 		r.touched.Store(0)
 		e.unsave()
+		r.saving = nil
 		r.vacate(e.newest) // the next life has another notifier (N1)
 		e.c.unschedule(e)
 	}
@@ -346,6 +354,9 @@ func (e *element) leave() {
 		return
 	}
 	e.dead = true
+	if e.rare != nil {
+		e.rare.vacate(e.newest) // also of a life that came to no build
+	}
 	e.c.table.remove(e)
 }
 

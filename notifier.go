@@ -110,7 +110,7 @@ func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *se
 		if r.making == making { // else that life is over
 			if r.making, r.unmade = nil, fail; s != nil {
 				r.notifier, r.seat = n, s
-				s.on.Store(true)
+				s.on.Store(!e.dead)
 			}
 		}
 		close(making)

@@ -4,8 +4,6 @@ package weir
 // the lock. When each event happens is said where it is caused.
 
 import (
-	"context"
-	"log/slog"
 	"time"
 )
 
@@ -26,7 +24,7 @@ type Observer struct {
 	Resumed         func(ResumedEvent)         // the first is back
 	Disposed        func(DisposedEvent)        // a build is over: replaced, disposed, closed
 	ListenerAdded   func(ListenerAddedEvent)   // a listener or dependent has come
-	ListenerRemoved func(ListenerRemovedEvent) // one has left
+	ListenerRemoved func(ListenerRemovedEvent) // one has left, or its element has
 	ContainerClosed func(ContainerClosedEvent) // a container has been closed
 	MutationStarted func(MutationStartedEvent) // a mutation runs
 	MutationEnded   func(MutationEndedEvent)   // it has returned
@@ -212,6 +210,16 @@ func (c *Container) observe(p *base, a *after, tell func(o *Observer)) {
 	}
 }
 
+// announce is observe for whoever goes on to something that may take long: what the
+// observers have written is delivered meanwhile.
+func (c *Container) announce(p *base, a *after, tell func(o *Observer)) {
+	before := c.tree.left.Load()
+	c.observe(p, a, tell)
+	if c.tree.left.Load() != before {
+		c.settleApart()
+	}
+}
+
 // observing runs fn apart. It is a frame to be found on the stack: see [watching].
 func observing(fn func()) (r any, exited bool) { return apart(func() { onWatch(fn) }) }
 
@@ -224,7 +232,7 @@ func (e *element) started(gen uint64, why BuildReason, a *after) {
 		return
 	}
 	ev := BuildStartedEvent{e.event(gen), why}
-	e.c.observe(e.p, a, func(o *Observer) {
+	e.c.announce(e.p, a, func(o *Observer) {
 		if o.BuildStarted != nil {
 			o.BuildStarted(ev)
 		}
@@ -249,9 +257,20 @@ func (e *element) finished(gen uint64, why BuildReason, took time.Duration, err 
 	})
 }
 
+// joined tells of who came and left before the build is over.
+func (x *ending) joined(a *after) {
+	for _, j := range x.joins {
+		if ev, tell := j.event(); j.observers && x.e.wants(ev) {
+			about := x.e.event(x.gen)
+			x.e.c.observe(x.e.p, a, func(o *Observer) { tell(o, about) })
+		}
+	}
+	x.joins = nil
+}
+
 // disposed tells of a build that is over.
 func (x *ending) disposed(a *after) {
-	if !x.e.wants(evDisposed) {
+	if x.why == nil || !x.e.wants(evDisposed) {
 		return
 	}
 	ev := DisposedEvent{x.e.event(x.gen), x.why}
@@ -264,11 +283,19 @@ func (x *ending) disposed(a *after) {
 
 // telling is a hook that tells observers of e.
 func (e *element) telling(tell func(o *Observer, ev Event)) *hook {
-	gen := e.Gen()
+	gen := e.newest
 	return &hook{fn: func() {
 		ev := e.event(gen)
 		e.c.observe(e.p, &e.c.turn.own, func(o *Observer) { tell(o, ev) })
 	}}
+}
+
+// event is what observers are told of j, and how.
+func (j joined) event() (events, func(o *Observer, ev Event)) {
+	if j.came {
+		return evListenerAdded, tellListenerAdded
+	}
+	return evListenerRemoved, tellListenerRemoved
 }
 
 func tellCancelled(o *Observer, ev Event) {
@@ -381,7 +408,7 @@ func (c *Container) mutationStarted(p *base, at time.Time, a *after) {
 		return
 	}
 	ev := MutationStartedEvent{p.Name(), c, at}
-	c.observe(p, a, func(o *Observer) {
+	c.announce(p, a, func(o *Observer) {
 		if o.MutationStarted != nil {
 			o.MutationStarted(ev)
 		}
@@ -400,57 +427,4 @@ func (c *Container) mutationEnded(p *base, began time.Time, err error, a *after)
 			o.MutationEnded(ev)
 		}
 	})
-}
-
-// LogObserver returns an observer that logs every event to l, [slog.Default] if that is
-// nil: failures of builds and storages as errors, those of mutations, which their callers
-// hear of, as warnings, all else at level debug. Values are not logged.
-func LogObserver(l *slog.Logger) *Observer {
-	logger := func() *slog.Logger {
-		if l != nil {
-			return l
-		}
-		return slog.Default()
-	}
-	log := func(level slog.Level, msg string, ev Event, attrs ...slog.Attr) {
-		attrs = append([]slog.Attr{slog.String("provider", ev.Name), slog.String("declared", ev.Declared), slog.Uint64("generation", ev.Generation)}, attrs...)
-		logger().LogAttrs(context.Background(), level, msg, attrs...)
-	}
-	return &Observer{
-		ProviderAdded: func(ev ProviderAddedEvent) { log(slog.LevelDebug, "weir: added", ev.Event) },
-		BuildStarted: func(ev BuildStartedEvent) {
-			log(slog.LevelDebug, "weir: build started", ev.Event, slog.String("reason", ev.Reason.String()))
-		},
-		BuildEnded: func(ev BuildEndedEvent) {
-			attrs := []slog.Attr{slog.String("reason", ev.Reason.String()), slog.Duration("duration", ev.Duration)}
-			if ev.Err != nil {
-				attrs = append(attrs, slog.Any("error", ev.Err))
-			}
-			if ev.Cause != nil {
-				attrs = append(attrs, slog.Any("cause", ev.Cause))
-			}
-			log(slog.LevelDebug, "weir: build ended", ev.Event, attrs...)
-		},
-		Updated:   func(ev UpdatedEvent) { log(slog.LevelDebug, "weir: updated", ev.Event) },
-		Failed:    func(ev FailedEvent) { log(slog.LevelError, "weir: failed", ev.Event, slog.Any("error", ev.Err)) },
-		Cancelled: func(ev CancelledEvent) { log(slog.LevelDebug, "weir: cancelled", ev.Event) },
-		Resumed:   func(ev ResumedEvent) { log(slog.LevelDebug, "weir: resumed", ev.Event) },
-		Disposed: func(ev DisposedEvent) {
-			log(slog.LevelDebug, "weir: disposed", ev.Event, slog.Any("cause", ev.Cause))
-		},
-		ListenerAdded:   func(ev ListenerAddedEvent) { log(slog.LevelDebug, "weir: listener added", ev.Event) },
-		ListenerRemoved: func(ev ListenerRemovedEvent) { log(slog.LevelDebug, "weir: listener removed", ev.Event) },
-		ContainerClosed: func(ContainerClosedEvent) { logger().Debug("weir: container closed") },
-		MutationStarted: func(ev MutationStartedEvent) { logger().Debug("weir: mutation started", "mutation", ev.Mutation) },
-		MutationEnded: func(ev MutationEndedEvent) {
-			if ev.Err != nil {
-				logger().Warn("weir: mutation failed", "mutation", ev.Mutation, "duration", ev.Duration, "error", ev.Err)
-				return
-			}
-			logger().Debug("weir: mutation ended", "mutation", ev.Mutation, "duration", ev.Duration)
-		},
-		StorageFailed: func(ev StorageFailedEvent) {
-			log(slog.LevelError, "weir: storage failed", ev.Event, slog.String("op", ev.Op), slog.String("key", ev.Key), slog.Any("error", ev.Err))
-		},
-	}
 }

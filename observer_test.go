@@ -384,7 +384,7 @@ func TestS408_CloseWithThrowingObservers(t *testing.T) {
 		weir.Read(c, p2)
 		l.take()
 		c.Close()
-		l.want(t, "closed", "e1 disposed p2", "e2 disposed p2", "disposed p2", "hook p1", "e1 disposed p1", "e2 disposed p1", "disposed p1", "closed")
+		l.want(t, "closed", "e1 disposed p2", "e2 disposed p2", "disposed p2", "-listener p1", "hook p1", "e1 disposed p1", "e2 disposed p1", "disposed p1", "closed")
 		require.Equal(t, []string{"e1", "e2", "e1", "e2"}, told.values())
 	})
 }
@@ -394,8 +394,10 @@ func TestObserverLog(t *testing.T) {
 		var buf bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		c := weir.NewContainer(weir.WithObserver(weir.LogObserver(log)))
-		p := weir.NewFutureProvider(func(context.Context, weir.Ref) (string, error) { return "secret", errBoom }, weir.Name("login"), weir.AutoDispose())
+		goOn := make(chan struct{}) // loading is told before the failure
+		p := weir.NewFutureProvider(func(context.Context, weir.Ref) (string, error) { <-goOn; return "secret", errBoom }, weir.Name("login"), weir.AutoDispose())
 		s := weir.Listen(c, p, nil)
+		close(goOn)
 		settle()
 		s.Close()
 		s = weir.Listen(c, p, nil)

@@ -127,13 +127,19 @@ func TestS435AValueThatIsWrittenBeforeTheStorageAnswersWins(t *testing.T) {
 			settle()
 			return first.Shutdown(t.Context())
 		}())
-		p := savedProvider(func(context.Context, *savedNotifier) (int, error) { return 3, nil }, weir.Persist[int](slow, "n", weir.JSON[int]{}))
+		finish := make(chan struct{})
+		p := savedProvider(func(context.Context, *savedNotifier) (int, error) {
+			<-finish
+			return 3, nil
+		}, weir.Persist[int](slow, "n", weir.JSON[int]{}))
 		var told []string
 		sub := weir.Listen(c, p, func(_, next weir.AsyncValue[int]) { told = append(told, next.String()) })
 		defer sub.Close()
 		settle()
 		p.Notifier(c).SetData(2)
 		close(goOn)
+		settle()
+		close(finish)
 		settle()
 		require.Equal(t, []string{"Data(2)", "Data(3)"}, told)
 	})

@@ -188,8 +188,8 @@ func apply(b *base, s *settings, opts []ProviderOption) {
 		}
 		o.applyTo(s)
 	}
-	if s.persist != nil && b.kind != notifierKind && b.kind != asyncNotifierKind && b.kind != streamNotifierKind && b.kind != familyKind {
-		misuse(b, "Persist is for notifiers: use NewNotifierProvider, NewAsyncNotifierProvider or NewStreamNotifierProvider")
+	if s.persist != nil && b.kind != notifierKind && b.kind != asyncNotifierKind && b.kind != streamNotifierKind {
+		misuse(b, "Persist is for notifiers: use NewNotifierProvider, NewAsyncNotifierProvider or NewStreamNotifierProvider, in a family those that create makes")
 	}
 	switch b.kind {
 	case plainKind, stateKind, notifierKind:

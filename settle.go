@@ -145,7 +145,10 @@ func (c *Container) mustWait() bool {
 		return true
 	}
 	if c.tree.observing.Load() > 0 && c.tree.stackHas(watching) {
-		return true // what is being observed may be a build or turn that this one needs
+		// What is being observed may be a build or turn that this one needs. Whoever is
+		// observed settles afterwards, or has it done: see announce.
+		c.tree.left.Add(1)
+		return true
 	}
 	for x := c.parent; x != nil; x = x.parent {
 		if (x.turn.running || x.reading > 0) && c.tree.stackHas(delivering, hooking, computing) {
@@ -176,6 +179,16 @@ func (t *tree) nextReady() *Container {
 func (c *Container) done(a *after) {
 	c.settle(a)
 	a.rethrow()
+}
+
+// settleApart settles on a goroutine of its own, for a caller that must not run turns, or
+// will not come to it soon.
+func (c *Container) settleApart() {
+	go func() {
+		var a after
+		c.tree.mu.Lock()
+		c.done(&a)
+	}()
 }
 
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs

@@ -130,7 +130,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 		if stored == nil {
 			return n.Build(ref)
 		}
-		old, found := stored.restore(ref.Context(), ref.e, func(raw any) (T, bool) { return *raw.(*T), true })
+		old, found := stored.restore(ref, func(raw any) (T, bool) { return *raw.(*T), true })
 		if v := n.Build(ref); !found {
 			return v
 		}

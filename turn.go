@@ -364,7 +364,7 @@ func (c *Container) runHooks(a *after) {
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
 		t.hooks = t.hooks[1:]
-		if h.removed.Load() || t.of.Gen() != t.gen {
+		if h.removed.Load() || t.of.Gen() != t.gen && !h.lasting {
 			continue // taken back, or its build is over by now
 		}
 		t.made++

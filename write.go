@@ -62,6 +62,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 		} else {
 			x.wrote(v)
 		}
+		e.byHand()
 		e.touchLocked()
 		written = true
 		c.done(&a)
@@ -81,7 +82,6 @@ func (p *provider[T]) put(x *cell[T], v T, a *after) {
 		x.fail = nil
 		x.Recover()
 	}
-	x.byHand()
 	x.write(v)
 	x.Show()
 	t.endStale(a)
