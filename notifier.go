@@ -16,6 +16,7 @@ import (
 type seat struct {
 	e    atomic.Pointer[element]
 	on   atomic.Bool   // the life is not over; written with the lock held
+	last uint64        // the newest build of that life when it ended; guarded by the lock
 	busy chan struct{} // holds a token while an Update runs (N6); guarded by the lock
 }
 
@@ -38,6 +39,9 @@ func (s *seat) ref() Ref {
 	e := s.element("Ref")
 	e.c.tree.mu.Lock()
 	defer e.c.tree.mu.Unlock()
+	if !s.sits() { // the element may have another life by now
+		return Ref{e, s.last}
+	}
 	return Ref{e, e.newest}
 }
 
@@ -70,6 +74,7 @@ func (s *seat) outside(e *element, op string) {
 func (r *rare) vacate(newest uint64) {
 	r.born = newest + 1
 	if r.seat != nil {
+		r.seat.last = newest
 		r.seat.on.Store(false)
 	}
 	r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil
@@ -110,8 +115,10 @@ func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *se
 		if r.making == making { // else that life is over
 			if r.making, r.unmade = nil, fail; s != nil {
 				r.notifier, r.seat = n, s
-				s.on.Store(!e.dead)
+				s.on.Store(true)
 			}
+		} else if s != nil {
+			s.last = gen
 		}
 		close(making)
 		t.mu.Unlock()

@@ -164,3 +164,51 @@ func TestN1ALateFunctionLeavesTheNotifierOfTheNextLifeAlone(t *testing.T) {
 		s.Close()
 	})
 }
+
+func TestN3WhatANotifierThatIsOverDoesBeginsNoLife(t *testing.T) {
+	// The notifier is disposed in the middle of what it is asked for. Planted bug: go on with the provider, whose next element it is none of
+	// the notifier's business to begin, or to write to.
+	for name, use := range map[string]func(c *weir.Container, n *noteSync){
+		"Update": func(c *weir.Container, n *noteSync) {
+			require.Equal(t, 1, n.Update(func(int) int { c.DisposeUnused(); return 1 }))
+		},
+		"SetIn of a Batch": func(c *weir.Container, n *noteSync) {
+			c.Batch(func(tx *weir.Tx) { n.SetIn(tx, 1); c.DisposeUnused() })
+		},
+		"UpdateIn of a Batch": func(c *weir.Container, n *noteSync) {
+			c.Batch(func(tx *weir.Tx) {
+				n.UpdateIn(tx, func(int) int { return 1 })
+				n.UpdateIn(tx, func(v int) int { c.DisposeUnused(); return v + 1 })
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard(t, func(t *testing.T) {
+				c := newContainer(t)
+				made := 0
+				p := syncNotes(func(weir.Ref, *noteSync) int { made++; return 100 }, weir.AutoDispose())
+				within(t, name, func() { use(c, p.Notifier(c)) })
+				require.Equal(t, 1, made)
+				require.False(t, c.Exists(p))
+			})
+		})
+	}
+}
+
+func TestN2TheRefOfANotifierThatIsOverIsOver(t *testing.T) {
+	// A weak listener keeps the element, which has another life. Planted bug: the newest build of the element.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		p := syncNotes(func(weir.Ref, *noteSync) int { return 100 }, weir.AutoDispose())
+		weir.Listen(c, p, nil, weir.Weak())
+		old := p.Notifier(c)
+		require.True(t, old.Ref().Mounted())
+		c.DisposeUnused()
+		require.ErrorIs(t, context.Cause(old.Ref().Context()), weir.ErrDisposed)
+		next := p.Notifier(c)
+		require.NotSame(t, old, next)
+		require.False(t, old.Ref().Mounted())
+		old.Ref().InvalidateSelf()
+		require.True(t, next.Ref().Mounted())
+	})
+}
