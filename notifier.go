@@ -64,7 +64,7 @@ func (s *seat) outside(e *element, op string) {
 	e.c.tree.mu.Lock()
 	building := e.Phase() == graph.Building && !e.async
 	e.c.tree.mu.Unlock()
-	if building && e.c.tree.stackHas(computing) { // else it is another goroutine's, which waits for the build
+	if building && e.c.tree.stackHas(notifying) { // else it is another goroutine's, which waits for the build
 		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
 	}
 }

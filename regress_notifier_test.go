@@ -212,3 +212,34 @@ func TestN2TheRefOfANotifierThatIsOverIsOver(t *testing.T) {
 		require.True(t, next.Ref().Mounted())
 	})
 }
+
+func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
+	// A build of another provider uses a notifier while another goroutine rebuilds it. Planted bug: take any build on the stack for the
+	// notifier's own: misuse, or the state of before.
+	for name, use := range map[string]func(n *noteSync) int{
+		"State":  func(n *noteSync) int { return n.State() },
+		"Set":    func(n *noteSync) int { n.Set(2); return 2 },
+		"Update": func(n *noteSync) int { return n.Update(func(v int) int { return v }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				gate := make(chan int, 1)
+				p := syncNotes(func(weir.Ref, *noteSync) int { return <-gate })
+				gate <- 1
+				n := p.Notifier(c)
+				c.Invalidate(p)
+				rebuilt := async(t, func() { weir.Read(c, p) })
+				settle()
+				got := 0
+				used := async(t, func() { got = weir.Read(c, weir.NewProvider(func(weir.Ref) int { return use(n) })) })
+				settle()
+				require.Zero(t, got, "it waits")
+				gate <- 2
+				await(t, "the rebuild", rebuilt)
+				await(t, "the use", used)
+				require.Equal(t, 2, got)
+			})
+		})
+	}
+}
