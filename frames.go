@@ -13,7 +13,7 @@ import (
 // [suspecting].
 //
 //go:noinline
-func callSuspect(s *sub, fail *PanicError) { s.self.deliver(fail) }
+func callSuspect(call func()) { call() }
 
 // inHooks calls fn with n frames of [onHook] on the stack, for those of endings.run that the
 // stack before this one has.

@@ -151,8 +151,24 @@ func isNil[N any](n N) (null bool) {
 
 // selfListener is a notifier's listener on itself.
 type selfListener struct {
-	fn any // func(prev, next S)
+	fn    any // func(prev, next S)
+	e     *element
+	l     *life
+	turn  uint32 // of the last call
+	calls uint32 // in it
 }
+
+// detach takes x off the listeners of its build. The lock is held.
+func (x *selfListener) detach() {
+	x.l.selves = slices.DeleteFunc(slices.Clone(x.l.selves), func(o *selfListener) bool { return o == x })
+	for call := range x.e.c.selves.All {
+		if call.by == x {
+			call.fn.removed.Store(true)
+		}
+	}
+}
+
+func (x *selfListener) about() *base { return x.e.p }
 
 // selfCall is a selfListener to be called.
 type selfCall struct {
@@ -171,18 +187,12 @@ func (s *seat) listenSelf(fn any) (remove func()) {
 	if !s.sits() || !e.live(e.Gen()) {
 		return func() {}
 	}
-	x := &selfListener{fn}
-	l := e.lived()
-	l.selves = append(l.selves, x)
+	x := &selfListener{fn: fn, e: e, l: e.lived()}
+	x.l.selves = append(x.l.selves, x)
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		l.selves = slices.DeleteFunc(slices.Clone(l.selves), func(o *selfListener) bool { return o == x })
-		for call := range e.c.selves.All {
-			if call.by == x {
-				call.fn.removed.Store(true)
-			}
-		}
+		x.detach()
 	}
 }
 
