@@ -187,6 +187,14 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	if src == nil {
 		misuse(nil, "Resolve of a nil source")
 	}
+	if c, ok := s.(*Container); ok && c != nil && ctx != nil && ctx.Err() == nil && !c.closing.Load() {
+		if e := c.there(src.origin()); e != nil && e.Word.Load()&graph.Readable != 0 {
+			if at, _, _ := src.peek(e); at != nil && at.resting() { // it is a Read
+				e.touch()
+				return at.Result()
+			}
+		}
+	}
 	b := src.watchable("Resolve")
 	at := scopeOf(s, b, "Resolve")
 	if ctx == nil {

@@ -107,15 +107,14 @@ func (x *cell[S]) load() (v S, ok bool) {
 	return x.as.of(at), at.ok
 }
 
-// peek is load of a cell that was readable a moment ago, and may have no value by now.
-func (x *cell[S]) peek() (v S, ok bool) {
-	if unpack := x.as.unpack; unpack != nil {
-		return unpack(x.word.Load()), true
+// peek returns the value of a cell that was readable a moment ago: a pointer to it, nil if
+// it has none by now, or a small one. A value that is returned as it is costs more than to
+// look at it: it is copied for each caller on the way.
+func (x *cell[S]) peek() (at *S, word uint64, small bool) {
+	if x.as.unpack != nil {
+		return nil, x.word.Load(), true
 	}
-	if p := x.val.Load(); p != nil {
-		return *p, true
-	}
-	return v, false
+	return x.val.Load(), 0, false
 }
 
 func (x *cell[S]) compute(ref Ref) bool {

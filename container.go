@@ -250,6 +250,18 @@ func (c *Container) element(p *base, a *after) *element {
 	}
 }
 
+// there returns the element that p has in c or above it, if it has one already: nil also
+// for what is misuse. It needs no lock.
+func (c *Container) there(p *base) *element {
+	if p == nil || c.tree == nil {
+		return nil
+	}
+	if c.parent != nil {
+		c = c.home(p)
+	}
+	return c.table.find(p)
+}
+
 // readable reports whether a reader may load the value without the lock, and notes the
 // touch that a read on standby is.
 func (e *element) readable() bool {

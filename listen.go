@@ -91,7 +91,9 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}()
 	fail, stop := x.arrive(b, at, by, &a)
 	if !src.selects() {
-		x.x, _ = x.e.host.(*cell[S])
+		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
+			x.self = smallListener[S]{x}
+		}
 	}
 	if stop != nil {
 		there = true

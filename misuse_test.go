@@ -346,3 +346,15 @@ func TestE4ReadingAnElementFromItsOwnOnDispose(t *testing.T) {
 		})
 	}
 }
+
+func TestANilProviderIsMisuseAlsoWhereElementsAre(t *testing.T) {
+	// Planted bug: the quick way of Read and Resolve looks it up in a table, which an empty container has not.
+	c := newContainer(t)
+	weir.Read(c, weir.NewProvider(func(weir.Ref) int { return 1 }))
+	child := weir.NewContainer(weir.WithParent(c))
+	defer child.Close()
+	for _, c := range []*weir.Container{c, child} {
+		isUsage(t, "Read", asError(recovered(func() { weir.Read(c, (*weir.Provider[int])(nil)) })), "nil provider")
+		isUsage(t, "Resolve", asError(recovered(func() { _, _ = weir.Resolve(t.Context(), c, (*weir.FutureProvider[int])(nil)) })), "nil provider")
+	}
+}

@@ -3,9 +3,7 @@ package weir
 // This file owns observers: what they are told, and the telling, which happens without
 // the lock. When each event happens is said where it is caused.
 
-import (
-	"time"
-)
+import "time"
 
 // Observer sees every event of a container and of its children, for logs, metrics and
 // inspectors. Set the functions that are wanted; more may be added. They are called

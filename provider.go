@@ -21,7 +21,10 @@ const DefaultDisposeDelay = 100 * time.Millisecond
 type Source[S any] interface {
 	origin() *base             // the provider at the bottom; nil for a nil one
 	view(raw any) *S           // what the source makes of a snapshot; may run user code
-	peek(e *element) (S, bool) // the same of the value that origin's element has, without the lock
+	// peek is view of the value that origin's element has, without the lock; a small value
+	// is for unpacked.
+	peek(e *element) (at *S, word uint64, small bool)
+	unpacked(word uint64) S
 	differs(a, b *S) bool      // change detection (P1); may run user code
 	watch(ref Ref) S           // Watch
 	selects() bool             // whether view lets through less than the whole
@@ -319,7 +322,11 @@ func (p *provider[S]) differs(a, b *S) bool { return p.unlike(*a, *b) }
 
 func (p *provider[S]) unlike(a, b S) bool { return p.equal == nil || !p.equal(a, b) }
 
-func (p *provider[S]) peek(e *element) (v S, ok bool) { return e.host.(*cell[S]).peek() }
+func (p *provider[S]) peek(e *element) (at *S, word uint64, small bool) {
+	return e.host.(*cell[S]).peek()
+}
+
+func (p *provider[S]) unpacked(word uint64) S { return p.unpack(word) }
 
 func (p *provider[S]) selects() bool { return false }
 
@@ -338,8 +345,12 @@ func (p *provider[S]) watch(ref Ref) S {
 	if e, w := ref.expected(&p.base); e != nil {
 		// Load, then look at the epoch: a writer moves it before it publishes.
 		if w == 0 || ref.e.Matched(w) {
-			if v, ok := e.host.(*cell[S]).peek(); ok && e.c.tree.graph.Epoch() < ref.gen {
-				return v
+			switch at, word, small := e.host.(*cell[S]).peek(); {
+			case e.c.tree.graph.Epoch() >= ref.gen:
+			case small:
+				return p.unpack(word)
+			case at != nil:
+				return *at
 			}
 		}
 	}

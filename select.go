@@ -85,13 +85,21 @@ func (s *selection[S, U]) view(raw any) *U {
 	return &u
 }
 
-func (s *selection[S, U]) peek(e *element) (u U, ok bool) {
-	v, ok := s.src.peek(e)
-	if !ok {
-		return u, false
+func (s *selection[S, U]) peek(e *element) (at *U, word uint64, small bool) {
+	from, word, small := s.src.peek(e)
+	var u U
+	switch {
+	case small:
+		u = s.f(s.src.unpacked(word))
+	case from != nil:
+		u = s.f(*from)
+	default:
+		return nil, 0, false
 	}
-	return s.f(v), true
+	return &u, 0, false
 }
+
+func (s *selection[S, U]) unpacked(uint64) (u U) { return u } // what is selected is never small
 
 func (s *selection[S, U]) differs(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
 

@@ -30,13 +30,11 @@ func Read[S any](s Scope, src Source[S]) S {
 		misuse(nil, "Read of a nil source")
 	}
 	if c, ok := s.(*Container); ok && c != nil {
-		b := src.origin()
-		if c.parent != nil && b != nil && c.tree != nil {
-			c = c.home(b)
-		}
-		if e := c.table.find(b); e != nil && e.readable() {
-			if v, ok := src.peek(e); ok {
-				return v
+		if e := c.there(src.origin()); e != nil && e.readable() {
+			if at, word, small := src.peek(e); small {
+				return src.unpacked(word)
+			} else if at != nil {
+				return *at
 			}
 		}
 	}
