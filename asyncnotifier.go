@@ -218,27 +218,17 @@ func resolveState[T any](s *seat, ctx context.Context) (v T, err error) {
 // settledState waits until nothing is loading. The error says why it did not come to that,
 // and is not the state's own.
 func settledState[T any](s *seat, e *element, ctx context.Context) (v AsyncValue[T], err error) {
-	if err := s.gone(e); err != nil {
-		return v, err
-	}
 	if ctx.Err() != nil {
 		return v, context.Cause(ctx)
 	}
-	raw, err := place{c: e.c}.resolve(ctx, e.p)
+	raw, err := place{c: e.c, by: s}.resolve(ctx, e.p)
 	if err != nil {
 		return v, err
 	}
 	return *raw.(*AsyncValue[T]), nil
 }
 
-// gone is why there is nothing left to write to, or nil.
-func (s *seat) gone(e *element) error {
-	e.c.tree.mu.Lock()
-	defer e.c.tree.mu.Unlock()
-	return s.goneLocked(e)
-}
-
-// goneLocked is gone with the lock held.
+// goneLocked is why there is nothing left to write to, or nil. The lock is held.
 func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:

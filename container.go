@@ -41,18 +41,19 @@ type Container struct {
 	root   *Container
 
 	// Guarded by tree.mu.
-	queue   graph.Queue
-	usage   graph.List[*element] // whose counts have changed: hooks to tell, disposal to consider
-	dying   graph.List[*element] // to be disposed when the turn is quiet
-	selves  graph.List[selfCall] // notifiers' own listeners, to be called before all others
-	turn    turn
-	reading int      // synchronous builds outside turns
-	busy    int      // build functions and endings that are running
-	putOff  []putOff // elements that a turn left to the builds of others, and will come back to
-	puts    uint64   // of them, ever
-	closed  bool
-	listed  bool          // in tree.ready
-	resting chan struct{} // closed when a closed container has come to rest
+	queue    graph.Queue
+	usage    graph.List[*element] // whose counts have changed: hooks to tell, disposal to consider
+	dying    graph.List[*element] // to be disposed when the turn is quiet
+	selves   graph.List[selfCall] // notifiers' own listeners, to be called before all others
+	selfNews atomic.Bool          // there may be some of those
+	turn     turn
+	reading  int      // synchronous builds outside turns
+	busy     int      // build functions and endings that are running
+	putOff   []putOff // elements that a turn left to the builds of others, and will come back to
+	puts     uint64   // of them, ever
+	closed   bool
+	listed   bool          // in tree.ready
+	resting  chan struct{} // closed when a closed container has come to rest
 
 	children   *Container        // the newest; the others by next
 	prev, next *Container        // siblings

@@ -67,7 +67,7 @@ func (t *tree) turns(root *Container, a *after) {
 		}
 		c.turn.running = true
 		c.turn.id++
-		c.turn.sweeps, c.turn.made = 0, 0
+		c.turn.sweeps, c.turn.made, c.turn.selfs = 0, 0, 0
 		c.turn.changed, c.turn.used = c.queue.Changed(), c.usage.Len()
 		c.turn.own.take(a)
 		c.occupy()

@@ -76,6 +76,8 @@ func (s *sub) attach() {
 	e.c.tree.graph.AddListener(&e.Node, !s.on)
 }
 
+func (s *sub) about() *base { return s.e.p }
+
 // detach closes s. The lock is held. A second time does nothing.
 func (s *sub) detach() {
 	if s.state.Load()&subClosed != 0 {
