@@ -236,6 +236,7 @@ func (c *Container) handOn(by *element) {
 		}
 		// From now on it is a reader's, and so is the build that it runs.
 		d.handed, d.over = true, nil
+		d.aim.Want() // whoever goes on may find this walk between two builds, or given up
 		d.aim.walkers++
 		d.held = true
 		d.running.c.reading++
