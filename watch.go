@@ -34,9 +34,11 @@ func Read[S any](s Scope, src Source[S]) S {
 		if c.parent != nil && b != nil && c.tree != nil {
 			c = c.home(b)
 		}
-		if e := c.table.find(b); e != nil && e.readable() {
-			if v, ok := src.peek(e); ok {
-				return v
+		if b != nil {
+			if e := c.table.find(b); e != nil && e.readable() {
+				if v, ok := src.peek(e); ok {
+					return v
+				}
 			}
 		}
 	}
