@@ -11,6 +11,8 @@ import (
 	"maps"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/weir-go/weir"
 )
 
@@ -68,6 +70,10 @@ func init() { // in func init, for the lines of the methods that each kind has a
 	for _, lines := range []map[string]symbolLine{verbLines, optionLines, valueLines, containerLines, refLines, kindLines, notifierLines, storageLines} {
 		maps.Copy(symbolLines, lines)
 	}
+	for symbol, line := range notifierLines {
+		line.but = plus(line.but, verdicts{"0 nil": goNil})
+		symbolLines[symbol] = line
+	}
 }
 
 var verbLines = map[string]symbolLine{
@@ -75,7 +81,7 @@ var verbLines = map[string]symbolLine{
 	"Read":    {fn: weir.Read[int], args: with(func(w *abusedWorld) []any { return []any{w.c, w.p} }), but: closedCold("0")},
 	"Refresh": {fn: weir.Refresh[int], args: with(func(w *abusedWorld) []any { return []any{w.c, w.p} }), but: closedCold("0")},
 	"Listen": {fn: weir.Listen[int], args: with(func(w *abusedWorld) []any { return []any{w.c, w.p, heard} }),
-		but: verdicts{"2 nil": quiet}}, // only counts
+		but: verdicts{"2 nil": changes}}, // only counts
 	"Values": {fn: func(ctx context.Context, s weir.Scope, src weir.Source[int]) {
 		for range weir.Values(ctx, s, src) {
 			break
@@ -117,7 +123,7 @@ var optionLines = map[string]symbolLine{
 	"Retry":        {fn: weir.Retry, args: given(weir.RetryPolicy(never))},
 	"Scoped":       {fn: weir.Scoped, args: with(func(w *abusedWorld) []any { return []any{w.n} })},
 	"Persist": {fn: weir.Persist[int], args: with(func(w *abusedWorld) []any {
-		return []any{w.files, "key", weir.JSON[int]{}, weir.DestroyKey("x")}
+		return []any{argFiles(w), "key", weir.JSON[int]{}, weir.DestroyKey("x")}
 	})},
 	"DestroyKey":       {fn: weir.DestroyKey, args: given("x")},
 	"Expiry":           {fn: weir.Expiry, args: given(time.Second), but: verdicts{"0 zero": usage}},
@@ -127,7 +133,7 @@ var optionLines = map[string]symbolLine{
 	"OnError":          {fn: weir.OnError, args: given(func(error) {})},
 	"WithContext":      {fn: weir.WithContext, args: with(func(w *abusedWorld) []any { return []any{w.ctx} })},
 	"WithDisposeDelay": {fn: weir.WithDisposeDelay, args: given(time.Second)},
-	"WithObserver":     {fn: weir.WithObserver, args: given(&weir.Observer{}), but: verdicts{"0 zero": quiet}}, // it wants to hear of nothing
+	"WithObserver":     {fn: weir.WithObserver, args: given(&weir.Observer{}), but: verdicts{"0 zero": changes}}, // it wants to hear of nothing
 	"WithOverrides": {fn: func(os ...weir.Override) { weir.NewContainer(weir.WithOverrides(os...)).Close() },
 		args: with(func(w *abusedWorld) []any { return []any{w.n.OverrideWithValue(3)} })},
 	"WithPanicHandler": {fn: weir.WithPanicHandler, args: given(func(*weir.PanicError) {})},
@@ -136,13 +142,13 @@ var optionLines = map[string]symbolLine{
 	"WithRetry":        {fn: weir.WithRetry, args: given(weir.RetryPolicy(never))},
 	"Backoff":          {fn: weir.Backoff, args: given(time.Second, time.Minute, 3), but: verdicts{"0 zero": usage, "1 zero": usage}},
 	"DefaultRetry": {fn: weir.DefaultRetry, args: given(0, errors.New("x")),
-		but: verdicts{"0 negative": quiet, "1 nil": quiet}}, // the library calls it
+		but: verdicts{"0 negative": changes, "1 nil": changes}}, // the library calls it
 	"LogObserver": {fn: weir.LogObserver, args: given(slog.New(slog.DiscardHandler)),
-		but: verdicts{"0 nil": quiet, "0 zero": quiet}}, // slog.Default; a zero logger is slog's
+		but: verdicts{"0 nil": changes, "0 zero": changes}}, // slog.Default; a zero logger is slog's
 }
 
 var valueLines = map[string]symbolLine{
-	"Data":    {fn: weir.Data[int], args: given(1), but: verdicts{"0 negative": quiet}},
+	"Data":    {fn: weir.Data[int], args: given(1), but: verdicts{"0 negative": changes}},
 	"Loading": {fn: weir.Loading[int]},
 	"Failed":  {fn: weir.Failed[int], args: given(errBoom)},
 
@@ -159,7 +165,7 @@ var valueLines = map[string]symbolLine{
 	"AsyncValue.Result":       {fn: weir.AsyncValue[int].Result, args: given(weir.Data(1)), but: verdicts{"0 zero": weir.ErrLoading}},
 	"AsyncValue.String":       ofState(weir.AsyncValue[int].String),
 	"AsyncValue.Value":        {fn: weir.AsyncValue[int].Value, args: given(weir.Data(1))},
-	"AsyncValue.ValueOr":      {fn: weir.AsyncValue[int].ValueOr, args: given(weir.Data(1), 2), but: verdicts{"1 negative": quiet}},
+	"AsyncValue.ValueOr":      {fn: weir.AsyncValue[int].ValueOr, args: given(weir.Data(1), 2), but: verdicts{"1 negative": changes}},
 
 	"MutationState.Err":       {fn: weir.MutationState[int].Err, args: given(weir.MutationState[int]{})},
 	"MutationState.GoString":  {fn: weir.MutationState[int].GoString, args: given(weir.MutationState[int]{})},
@@ -210,9 +216,10 @@ var containerLines = map[string]symbolLine{
 	"Subscription.Close":    {fn: (*weir.Subscription[int]).Close, args: ofSubscription},
 	"Subscription.IsPaused": {fn: (*weir.Subscription[int]).IsPaused, args: ofSubscription},
 	"Subscription.Pause":    {fn: (*weir.Subscription[int]).Pause, args: ofSubscription},
-	"Subscription.Read":     {fn: (*weir.Subscription[int]).Read, args: ofSubscription},
+	"Subscription.Read":     {fn: (*weir.Subscription[int]).Read, args: ofSubscription, but: verdicts{"0 over": changes}},
 	"Subscription.Resume":   {fn: (*weir.Subscription[int]).Resume, args: ofSubscription},
-	"KeepAliveLink.Close":   {fn: (*weir.KeepAliveLink).Close, args: with(func(w *abusedWorld) []any { return []any{w.link} })},
+	"KeepAliveLink.Close": {fn: (*weir.KeepAliveLink).Close, args: with(func(w *abusedWorld) []any { return []any{w.link} }),
+		but: verdicts{"0 nil": changes, "0 zero": changes}},
 }
 
 func ofSubscription(w *abusedWorld) []any { return []any{w.sub} }
@@ -264,8 +271,8 @@ func argStreams(w *abusedWorld) any  { return w.stream }
 func argFamily(w *abusedWorld) any   { return w.family }
 func argMutation(w *abusedWorld) any { return w.mutation }
 
-// justNames: the name of a provider is for messages, which are about nil ones as well.
-var justNames = verdicts{"0 nil": quiet, "0 zero": quiet}
+// justNames: a zero provider has a name, for messages.
+var justNames = verdicts{"0 nil": goNil, "0 zero": changes}
 
 var kindLines = map[string]symbolLine{
 	"NewProvider":       {fn: weir.NewProvider[int], args: given(one)},
@@ -289,7 +296,7 @@ var kindLines = map[string]symbolLine{
 	"StateProvider.String":            {fn: (*weir.StateProvider[int]).String, args: of(argState), but: justNames},
 	"StateProvider.OverrideWith":      {fn: (*weir.StateProvider[int]).OverrideWith, args: of(argState, one)},
 	"StateProvider.OverrideWithValue": {fn: (*weir.StateProvider[int]).OverrideWithValue, args: of(argState, 3), but: anyInt},
-	"StateProvider.Set":               {fn: (*weir.StateProvider[int]).Set, args: in(argState, 3), but: plus(byRefInABuild, verdicts{"2 negative": quiet})},
+	"StateProvider.Set":               {fn: (*weir.StateProvider[int]).Set, args: in(argState, 3), but: plus(byRefInABuild, verdicts{"2 negative": changes})},
 	"StateProvider.Update":            {fn: (*weir.StateProvider[int]).Update, args: in(argState, double), but: byRefInABuild},
 
 	"FutureProvider.Name":              {fn: (*weir.FutureProvider[int]).Name, args: of(argFuture), but: justNames},
@@ -338,7 +345,7 @@ var kindLines = map[string]symbolLine{
 
 	"Mutation.Name":   {fn: (*weir.Mutation[int]).Name, args: of(argMutation), but: justNames},
 	"Mutation.String": {fn: (*weir.Mutation[int]).String, args: of(argMutation), but: justNames},
-	"Mutation.Of":     {fn: (*weir.Mutation[int]).Of, args: of(argMutation, "key"), but: verdicts{"1 nil": quiet}}, // a key like any other
+	"Mutation.Of":     {fn: (*weir.Mutation[int]).Of, args: of(argMutation, "key"), but: verdicts{"1 nil": changes}}, // a key like any other
 	"Mutation.Reset":  {fn: (*weir.Mutation[int]).Reset, args: in(argMutation)},
 	"Mutation.Run": {fn: (*weir.Mutation[int]).Run,
 		args: with(func(w *abusedWorld) []any { return []any{w.mutation, w.ctx, w.c, effect} }),
@@ -346,8 +353,8 @@ var kindLines = map[string]symbolLine{
 }
 
 var (
-	anyInt  = verdicts{"1 negative": quiet} // a value like any other
-	noCause = verdicts{"2 nil": quiet}      // ErrCanceled
+	anyInt  = verdicts{"1 negative": changes} // a value like any other
+	noCause = verdicts{"2 nil": changes}      // ErrCanceled
 )
 
 func argSyncN(w *abusedWorld) any   { return w.syncN }
@@ -358,7 +365,7 @@ var notifierLines = map[string]symbolLine{
 	"Notifier.ListenSelf": {fn: (*weir.Notifier[int]).ListenSelf, args: of(argSyncN, heard)},
 	"Notifier.Ref":        {fn: (*weir.Notifier[int]).Ref, args: of(argSyncN)},
 	"Notifier.Set":        {fn: (*weir.Notifier[int]).Set, args: of(argSyncN, 3), but: anyInt},
-	"Notifier.SetIn":      {fn: (*weir.Notifier[int]).SetIn, args: in(argSyncN, 3), but: plus(byRefInABuild, foreign, verdicts{"2 negative": quiet})},
+	"Notifier.SetIn":      {fn: (*weir.Notifier[int]).SetIn, args: in(argSyncN, 3), but: plus(byRefInABuild, foreign, verdicts{"2 negative": changes})},
 	"Notifier.State":      {fn: (*weir.Notifier[int]).State, args: of(argSyncN)},
 	"Notifier.Update":     {fn: (*weir.Notifier[int]).Update, args: of(argSyncN, double)},
 	"Notifier.UpdateIn":   {fn: (*weir.Notifier[int]).UpdateIn, args: in(argSyncN, double), but: plus(byRefInABuild, foreign)},
@@ -385,7 +392,11 @@ var notifierLines = map[string]symbolLine{
 // foreign: a notifier belongs to one container tree.
 var foreign = verdicts{"1 foreign container": usage, "1 foreign ref": usage, "1 closed root": usage}
 
-func argFiles(w *abusedWorld) any { return w.files }
+func argFiles(w *abusedWorld) any {
+	files, err := weir.NewFileStorage(w.t.TempDir())
+	require.NoError(w.t, err)
+	return files
+}
 
 var storageLines = map[string]symbolLine{
 	"NewFileStorage":   {fn: weir.NewFileStorage, args: with(func(w *abusedWorld) []any { return []any{w.t.TempDir()} })},
@@ -405,4 +416,4 @@ var storageLines = map[string]symbolLine{
 }
 
 // memory: the zero one is ready, and it looks at no context.
-var memory = verdicts{"0 zero": quiet, "1 nil": quiet}
+var memory = verdicts{"0 nil": goNil, "0 zero": changes, "1 nil": changes}

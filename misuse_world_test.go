@@ -81,7 +81,6 @@ type abusedWorld struct {
 	live, over, foreignRef weir.Ref
 	tx                     *weir.Tx // over
 	ended                  map[reflect.Type]any
-	files                  *weir.FileStorage
 }
 
 func newAbusedWorld(t *testing.T) *abusedWorld {
@@ -153,10 +152,6 @@ func newAbusedWorld(t *testing.T) *abusedWorld {
 	require.False(t, w.over.Mounted())
 	require.True(t, w.live.Mounted())
 	require.False(t, w.c.Exists(syncs))
-
-	files, err := weir.NewFileStorage(t.TempDir())
-	require.NoError(t, err)
-	w.files = files
 	return w
 }
 
