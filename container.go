@@ -388,16 +388,21 @@ func (c *Container) Context() context.Context {
 type containerKey struct{}
 
 // NewContext returns a context that carries c, for [FromContext]: in a server, from the
-// middleware to the handler. It does not end with c.
+// middleware to the handler. It does not end with c. A nil ctx, and a nil or zero c, are a
+// *UsageError.
 func NewContext(ctx context.Context, c *Container) context.Context {
-	if ctx == nil || c == nil {
-		misuse(nil, "NewContext needs a context and a container")
+	if c.valid("NewContext"); ctx == nil {
+		misuse(nil, "NewContext needs a context: use context.Background if there is none")
 	}
 	return context.WithValue(ctx, containerKey{}, c)
 }
 
-// FromContext returns the container that ctx carries, and whether it does.
+// FromContext returns the container that ctx carries, and whether it does. A nil ctx is a
+// *UsageError.
 func FromContext(ctx context.Context) (*Container, bool) {
+	if ctx == nil {
+		misuse(nil, "FromContext needs a context: use context.Background if there is none")
+	}
 	c, ok := ctx.Value(containerKey{}).(*Container)
 	return c, ok
 }

@@ -53,7 +53,7 @@ func (s *seat) place(e *element, in Scope, op string) place {
 	}
 	at := placeOf(in, e.p, op)
 	if at.c.tree != e.c.tree {
-		misuse(e.p, "%s with a scope of another container tree than the notifier's", op)
+		misuse(e.p, "%s with a scope of another container tree than the notifier's: use one of its own, such as Ref().Container()", op)
 	}
 	at.c, at.by = e.c, s
 	return at
