@@ -51,6 +51,7 @@ type asyncProvider[T any] struct {
 	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
 	same   func(a, b T) bool                                           // change detection of the data
 	make   func(ref Ref) any                                           // of a notifier kind: its instance
+	stored *persistence[T]                                             // of a notifier kind: where its state is kept
 }
 
 func (p *asyncProvider[T]) decide() {
@@ -103,17 +104,19 @@ func (p *asyncProvider[T]) attempt(ref Ref) (next AsyncValue[T]) {
 	v, err = p.try(ref)
 	done = true
 	next = p.outcome(prev, v, err)
-	ref.e.news = next.resting() && (prev.resting() || p.news(ref.e, &next))
+	p.noteNews(ref.e, prev, &next)
 	return next
 }
 
-// news reports whether next, a result of the synchronous build of e after it was loading, is
-// another than the last one. The lock is not held.
-func (p *asyncProvider[T]) news(e *element, next *AsyncValue[T]) bool {
-	e.c.tree.mu.Lock()
-	last := e.host.(*cell[AsyncValue[T]]).rested()
-	e.c.tree.mu.Unlock()
-	return last == nil || p.differs(last, next)
+// noteNews notes whether next, which the synchronous build of e has come to on top of prev, is a
+// result that differs from the last one, if it differs from prev. The lock is not held.
+func (p *asyncProvider[T]) noteNews(e *element, prev AsyncValue[T], next *AsyncValue[T]) {
+	if e.news = next.resting(); e.news && !prev.resting() {
+		e.c.tree.mu.Lock()
+		last := e.host.(*cell[AsyncValue[T]]).rested()
+		e.c.tree.mu.Unlock()
+		e.news = last == nil || p.differs(last, next)
+	}
 }
 
 // outcome is the state after a Try build on top of prev. One that has to wait for what is
@@ -174,6 +177,9 @@ func (p *asyncProvider[T]) failed(err error) any {
 }
 
 func (p *asyncProvider[T]) loading(e *element) bool {
+	if p.stored != nil { // now, for what is written by hand before the function is called
+		p.stored.life(Ref{e, e.Gen()}, dataOf[T])
+	}
 	x := e.host.(*cell[AsyncValue[T]])
 	prev := p.last(e)
 	next := prev.starting(e.reason)

@@ -218,27 +218,17 @@ func resolveState[T any](s *seat, ctx context.Context) (v T, err error) {
 // settledState waits until nothing is loading. The error says why it did not come to that,
 // and is not the state's own.
 func settledState[T any](s *seat, e *element, ctx context.Context) (v AsyncValue[T], err error) {
-	if err := s.gone(e); err != nil {
-		return v, err
-	}
 	if ctx.Err() != nil {
 		return v, context.Cause(ctx)
 	}
-	raw, err := place{c: e.c}.resolve(ctx, e.p)
+	raw, err := place{c: e.c, by: s}.resolve(ctx, e.p)
 	if err != nil {
 		return v, err
 	}
 	return *raw.(*AsyncValue[T]), nil
 }
 
-// gone is why there is nothing left to write to, or nil.
-func (s *seat) gone(e *element) error {
-	e.c.tree.mu.Lock()
-	defer e.c.tree.mu.Unlock()
-	return s.goneLocked(e)
-}
-
-// goneLocked is gone with the lock held.
+// goneLocked is why there is nothing left to write to, or nil. The lock is held.
 func (s *seat) goneLocked(e *element) error {
 	switch {
 	case e.c.closed:
@@ -327,9 +317,9 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
 	p.future = p
-	stored := persisted[T](&p.base)
+	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
-		p.restore(ref, stored)
+		p.restore(ref)
 		return n.Build(ctx, ref)
 	})
 	return p
@@ -383,9 +373,9 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
 	p.future = p
-	stored := persisted[T](&p.base)
+	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
-		p.restore(ref, stored)
+		p.restore(ref)
 		return n.Build(ctx, ref, emit)
 	})
 	return p

@@ -167,8 +167,11 @@ func (v AsyncValue[T]) LogValue() slog.Value {
 
 // When returns what the function for v's state returns: loading for a first load, a reload
 // and a retry that is pending; while refreshing, and at rest, failed if there is an error,
-// else data; a state with neither is loading (rule D11). None of the functions may be nil.
+// else data; a state with neither is loading (rule D11). A nil function is a *UsageError.
 func When[T, R any](v AsyncValue[T], data func(T) R, failed func(error) R, loading func() R) R {
+	if data == nil || failed == nil || loading == nil {
+		misuse(nil, "When needs a function for each of data, failed and loading")
+	}
 	switch {
 	case v.load == firstLoad, v.load == reloading, v.load == retrying, v.err == nil && !v.has:
 		return loading()
@@ -178,8 +181,12 @@ func When[T, R any](v AsyncValue[T], data func(T) R, failed func(error) R, loadi
 	return data(v.value)
 }
 
-// MapData returns v with its value, if it has one, replaced by f of it. All else stays.
+// MapData returns v with its value, if it has one, replaced by f of it. All else stays. A
+// nil f is a *UsageError.
 func MapData[T, U any](v AsyncValue[T], f func(T) U) AsyncValue[U] {
+	if f == nil {
+		misuse(nil, "MapData needs a function")
+	}
 	u := AsyncValue[U]{err: v.err, progress: v.progress, load: v.load, has: v.has}
 	if v.has {
 		u.value = f(v.value)

@@ -26,6 +26,7 @@ type staged struct {
 	p    writable
 	next any    // a pointer to the value, nil for a small one
 	word uint64 // a small one
+	by   *seat  // the notifier that it was written through, if it was
 }
 
 // writable is a provider whose value may be written, without its type.
@@ -150,6 +151,7 @@ func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 			tx.writes = append(tx.writes, staged{c: c, p: p})
 		}
 		p.stage(&tx.writes[i], v)
+		tx.writes[i].by = at.by
 		tx.mu.Unlock()
 		return v
 	}
@@ -205,8 +207,12 @@ func (tx *Tx) commit() {
 	}()
 	for !c.closing.Load() {
 		for _, w := range tx.writes {
-			e, fail := w.c.current(w.p.identity(), place{c: w.c}, true, &a)
-			if e == nil {
+			at := place{c: w.c, by: w.by}
+			e, fail := w.c.current(w.p.identity(), at, true, &a)
+			switch {
+			case e == nil && at.gone(): // written through a notifier that is over by now
+				continue
+			case e == nil:
 				return // closed
 			}
 			targets = append(targets, target{staged: w, e: e, fail: fail})
@@ -258,7 +264,7 @@ func (tx *Tx) commit() {
 // unmoved reports whether all targets are still what they were compared with.
 func unmoved(targets []target) bool {
 	for _, w := range targets {
-		if w.e.dead || !w.e.Fresh() || w.e.host.look() != w.was || w.e.fail != w.fail || w.c.closed {
+		if w.e.dead || !w.e.Fresh() || w.e.host.look() != w.was || w.e.fail != w.fail || w.c.closed || w.by != nil && !w.by.sits() {
 			return false
 		}
 	}

@@ -89,6 +89,9 @@ func (e *element) why(gen uint64) error {
 // end marks e's live build over. Unless its synchronous function is still running, its
 // life is detached at once. The lock is held.
 func (e *element) end(cause error, a *after) {
+	if e.rare != nil && cause == ErrInvalidated {
+		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is invalidated too
+	}
 	gen := e.Gen()
 	if gen == 0 {
 		return

@@ -201,6 +201,7 @@ func (x *cell[S]) tellSelf(v *S) {
 			}}
 			x.c.makeReady()
 			x.c.selves.Push(selfCall{&x.element, x.Gen(), s, call})
+			x.c.selfNews.Store(true)
 		}
 	}
 }

@@ -41,18 +41,19 @@ type Container struct {
 	root   *Container
 
 	// Guarded by tree.mu.
-	queue   graph.Queue
-	usage   graph.List[*element] // whose counts have changed: hooks to tell, disposal to consider
-	dying   graph.List[*element] // to be disposed when the turn is quiet
-	selves  graph.List[selfCall] // notifiers' own listeners, to be called before all others
-	turn    turn
-	reading int      // synchronous builds outside turns
-	busy    int      // build functions and endings that are running
-	putOff  []putOff // elements that a turn left to the builds of others, and will come back to
-	puts    uint64   // of them, ever
-	closed  bool
-	listed  bool          // in tree.ready
-	resting chan struct{} // closed when a closed container has come to rest
+	queue    graph.Queue
+	usage    graph.List[*element] // whose counts have changed: hooks to tell, disposal to consider
+	dying    graph.List[*element] // to be disposed when the turn is quiet
+	selves   graph.List[selfCall] // notifiers' own listeners, to be called before all others
+	selfNews atomic.Bool          // there may be some of those
+	turn     turn
+	reading  int      // synchronous builds outside turns
+	busy     int      // build functions and endings that are running
+	putOff   []putOff // elements that a turn left to the builds of others, and will come back to
+	puts     uint64   // of them, ever
+	closed   bool
+	listed   bool          // in tree.ready
+	resting  chan struct{} // closed when a closed container has come to rest
 
 	children   *Container        // the newest; the others by next
 	prev, next *Container        // siblings
@@ -387,16 +388,21 @@ func (c *Container) Context() context.Context {
 type containerKey struct{}
 
 // NewContext returns a context that carries c, for [FromContext]: in a server, from the
-// middleware to the handler. It does not end with c.
+// middleware to the handler. It does not end with c. A nil ctx, and a nil or zero c, are a
+// *UsageError.
 func NewContext(ctx context.Context, c *Container) context.Context {
-	if ctx == nil || c == nil {
-		misuse(nil, "NewContext needs a context and a container")
+	if c.valid("NewContext"); ctx == nil {
+		misuse(nil, "NewContext needs a context: use context.Background if there is none")
 	}
 	return context.WithValue(ctx, containerKey{}, c)
 }
 
-// FromContext returns the container that ctx carries, and whether it does.
+// FromContext returns the container that ctx carries, and whether it does. A nil ctx is a
+// *UsageError.
 func FromContext(ctx context.Context) (*Container, bool) {
+	if ctx == nil {
+		misuse(nil, "FromContext needs a context: use context.Background if there is none")
+	}
 	c, ok := ctx.Value(containerKey{}).(*Container)
 	return c, ok
 }

@@ -107,11 +107,16 @@ func (t *tree) watchCycle(e, src *element) error {
 func (e *element) chased() error {
 	t, r := e.c.tree, e.rare
 	if e.reason != ReasonReload || r.writes != t.writes {
-		r.writes, r.reloads = t.writes, 0
+		r.writes, r.reloads, r.chased = t.writes, 0, t.graph.Epoch()
 		return nil
 	}
 	if r.reloads++; r.reloads >= chaseCheck && r.reloads&(r.reloads-1) == 0 {
-		if path := t.graph.Ring(&e.Node); path != nil {
+		path := t.graph.Ring(&e.Node)
+		switch {
+		case path == nil:
+		case t.graph.Moved(path, r.chased): // by a stream, say: they may watch each other in turns, never both at once
+			r.reloads, r.chased = 0, t.graph.Epoch()
+		default:
 			return cycleOf(path[:len(path)-1])
 		}
 	}
@@ -119,7 +124,8 @@ func (e *element) chased() error {
 }
 
 // chaseCheck is after how many reloads without a write from outside a ring is looked for,
-// and again each time that their number has doubled.
+// and again each time that their number has doubled. Something that was watched from
+// outside the ring and has changed meanwhile is as good as a write.
 const chaseCheck = 8
 
 // cycleOf makes a ring of a path of watches, whose last node watches the first.

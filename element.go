@@ -66,6 +66,7 @@ type rare struct {
 	ends     []end       // the last builds that were ended
 	writes   uint64      // of the tree, when reloads was last 0
 	reloads  int         // builds since then
+	chased   uint64      // the epoch of then
 	timer    *timer      // its disposal, in its container's heap
 	timeout  *timer
 	retry    *timer        // the retry that is pending

@@ -76,13 +76,13 @@ func (f *Family[K, P]) Of(key K) *P {
 	b.member = &member{family: &f.base, key: key}
 	w := weak.Make(p)
 	f.members[key] = w
-	runtime.AddCleanup(p, func(key K) {
+	runtime.AddCleanup(p, func(gone struct{ key K }) { // a struct: AddCleanup cannot take an interface that is nil
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if f.members[key] == w {
-			delete(f.members, key)
+		if f.members[gone.key] == w {
+			delete(f.members, gone.key)
 		}
-	}, key)
+	}, struct{ key K }{key})
 	return p
 }
 

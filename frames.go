@@ -13,7 +13,7 @@ import (
 // [suspecting].
 //
 //go:noinline
-func callSuspect(s *sub, fail *PanicError) { s.self.deliver(fail) }
+func callSuspect(call func()) { call() }
 
 // inHooks calls fn with n frames of [onHook] on the stack, for those of endings.run that the
 // stack before this one has.
@@ -28,6 +28,12 @@ func inHooks(n int, fn func()) {
 //go:noinline
 func onHook(n int, fn func()) { inHooks(n-1, fn) }
 
+// inBuild calls fn, which calls a notifier's Build. It is a frame to be found on the stack:
+// see [notifying].
+//
+//go:noinline
+func inBuild(fn func()) { fn() }
+
 // frame is a function that the stack is searched for.
 type frame uint8
 
@@ -40,12 +46,13 @@ const (
 	disposing               // OnDispose hooks
 	within                  // the same, on the stack before this one
 	watching                // an observer
+	notifying               // the Build of a synchronous notifier
 	frames
 )
 
 // entries returns where the functions of the frames begin.
 func entries() (at [frames]uintptr) {
-	for f, fn := range [frames]any{(*drive).compute, (*Container).deliver, callSuspect, (*Container).runHooks, (*start).run, (*endings).run, onHook, onWatch} {
+	for f, fn := range [frames]any{(*drive).compute, (*Container).deliver, callSuspect, (*Container).runHooks, (*start).run, (*endings).run, onHook, onWatch, inBuild} {
 		at[f] = runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Entry()
 	}
 	return at

@@ -155,21 +155,21 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError
 // first gives s its first value, seen or what it selects of raw, or calls it with that,
 // without the lock.
 func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a *after) {
-	c := s.c
+	c, raw := s.c, s.raw
 	returned := false
 	defer func() {
 		if !returned {
 			c.report(panicked(s.e.p, recover()), a)
 		}
-		s.state.And(^subArriving)
+		s.state.And(^subArriving) // from now on seen and raw are the turn's
 		c.tree.mu.Lock()
-		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(s.raw); moved || s.e.fail != fail {
+		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {
 			s.e.Deliver()
 		}
 		c.tree.mu.Unlock()
 	}()
-	if s.raw != nil && fail == nil {
-		seen.val, fail = s.selected(s.raw)
+	if raw != nil && fail == nil {
+		seen.val, fail = s.selected(raw)
 		seen.ok = fail == nil
 	}
 	switch {

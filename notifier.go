@@ -16,6 +16,7 @@ import (
 type seat struct {
 	e    atomic.Pointer[element]
 	on   atomic.Bool   // the life is not over; written with the lock held
+	last uint64        // the newest build of that life when it ended; guarded by the lock
 	busy chan struct{} // holds a token while an Update runs (N6); guarded by the lock
 }
 
@@ -38,6 +39,9 @@ func (s *seat) ref() Ref {
 	e := s.element("Ref")
 	e.c.tree.mu.Lock()
 	defer e.c.tree.mu.Unlock()
+	if !s.sits() { // the element may have another life by now
+		return Ref{e, s.last}
+	}
 	return Ref{e, e.newest}
 }
 
@@ -49,7 +53,7 @@ func (s *seat) place(e *element, in Scope, op string) place {
 	}
 	at := placeOf(in, e.p, op)
 	if at.c.tree != e.c.tree {
-		misuse(e.p, "%s with a scope of another container tree than the notifier's", op)
+		misuse(e.p, "%s with a scope of another container tree than the notifier's: use one of its own, such as Ref().Container()", op)
 	}
 	at.c, at.by = e.c, s
 	return at
@@ -60,7 +64,7 @@ func (s *seat) outside(e *element, op string) {
 	e.c.tree.mu.Lock()
 	building := e.Phase() == graph.Building && !e.async
 	e.c.tree.mu.Unlock()
-	if building && e.c.tree.stackHas(computing) { // else it is another goroutine's, which waits for the build
+	if building && e.c.tree.stackHas(notifying) { // else it is another goroutine's, which waits for the build
 		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
 	}
 }
@@ -70,6 +74,7 @@ func (s *seat) outside(e *element, op string) {
 func (r *rare) vacate(newest uint64) {
 	r.born = newest + 1
 	if r.seat != nil {
+		r.seat.last = newest
 		r.seat.on.Store(false)
 	}
 	r.notifier, r.seat, r.making, r.unmade = nil, nil, nil, nil
@@ -110,8 +115,10 @@ func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *se
 		if r.making == making { // else that life is over
 			if r.making, r.unmade = nil, fail; s != nil {
 				r.notifier, r.seat = n, s
-				s.on.Store(!e.dead)
+				s.on.Store(true)
 			}
+		} else if s != nil {
+			s.last = gen
 		}
 		close(making)
 		t.mu.Unlock()
@@ -144,8 +151,24 @@ func isNil[N any](n N) (null bool) {
 
 // selfListener is a notifier's listener on itself.
 type selfListener struct {
-	fn any // func(prev, next S)
+	fn    any // func(prev, next S)
+	e     *element
+	l     *life
+	turn  uint32 // of the last call
+	calls uint32 // in it
 }
+
+// detach takes x off the listeners of its build. The lock is held.
+func (x *selfListener) detach() {
+	x.l.selves = slices.DeleteFunc(slices.Clone(x.l.selves), func(o *selfListener) bool { return o == x })
+	for call := range x.e.c.selves.All {
+		if call.by == x {
+			call.fn.removed.Store(true)
+		}
+	}
+}
+
+func (x *selfListener) about() *base { return x.e.p }
 
 // selfCall is a selfListener to be called.
 type selfCall struct {
@@ -164,18 +187,12 @@ func (s *seat) listenSelf(fn any) (remove func()) {
 	if !s.sits() || !e.live(e.Gen()) {
 		return func() {}
 	}
-	x := &selfListener{fn}
-	l := e.lived()
-	l.selves = append(l.selves, x)
+	x := &selfListener{fn: fn, e: e, l: e.lived()}
+	x.l.selves = append(x.l.selves, x)
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		l.selves = slices.DeleteFunc(slices.Clone(l.selves), func(o *selfListener) bool { return o == x })
-		for call := range e.c.selves.All {
-			if call.by == x {
-				call.fn.removed.Store(true)
-			}
-		}
+		x.detach()
 	}
 }
 

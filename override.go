@@ -208,7 +208,10 @@ func overrideAsync[T any](p, by *asyncProvider[T]) Override {
 // on the one before as a result does (rule A1, D16).
 func overrideState[T any](p *asyncProvider[T], v AsyncValue[T]) Override {
 	return overrideAsync(p, &asyncProvider[T]{make: p.make, provider: provider[AsyncValue[T]]{build: func(ref Ref) AsyncValue[T] {
-		return p.last(ref.e).settled().assigned(v)
+		prev := p.last(ref.e)
+		next := prev.settled().assigned(v)
+		p.noteNews(ref.e, prev, &next)
+		return next
 	}}})
 }
 

@@ -83,8 +83,8 @@ type persistence[T any] struct {
 //
 // An override of the provider neither restores nor saves: a test leaves what is stored
 // alone. In a family give each member a key of its own, in create. A nil s or codec and an
-// empty key are a *UsageError; so is an s that cannot be compared with == (give a pointer to it), and
-// a provider that is no notifier, or has a state other than T.
+// empty key are a *UsageError; so is an s that cannot be compared with == (give a pointer to
+// it), and a provider that is no notifier, or has a state other than T.
 func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption) ProviderOption {
 	if s == nil || codec == nil || key == "" {
 		misuse(nil, "Persist needs a storage, a key and a codec")
@@ -117,11 +117,11 @@ func persisted[T any](b *base) *persistence[T] {
 
 // restore shows what is stored for the element of ref's build, loading, if it has no value
 // of its own yet.
-func (p *asyncProvider[T]) restore(ref Ref, stored *persistence[T]) {
-	if stored == nil {
+func (p *asyncProvider[T]) restore(ref Ref) {
+	if p.stored == nil {
 		return
 	}
-	v, ok := stored.restore(ref, func(raw any) (T, bool) { return raw.(*AsyncValue[T]).Value() })
+	v, ok := p.stored.restore(ref, dataOf[T])
 	if !ok {
 		return
 	}
@@ -141,15 +141,25 @@ func (p *asyncProvider[T]) restore(ref Ref, stored *persistence[T]) {
 	a.rethrow()
 }
 
+// dataOf is the data of the snapshot of an AsyncValue.
+func dataOf[T any](raw any) T { return raw.(*AsyncValue[T]).value }
+
 // restore returns what the build of ref begins with: what is stored, until this life of the
 // element has a state of its own. The states to come are saved, of which value takes the data.
-func (x *persistence[T]) restore(ref Ref, value func(raw any) (T, bool)) (v T, ok bool) {
+func (x *persistence[T]) restore(ref Ref, value func(raw any) T) (v T, ok bool) {
 	e := ref.e
-	s, other := x.life(ref, value)
+	e.c.tree.mu.Lock()
+	s := x.life(ref, value)
+	var other *base
+	wait := s != nil && s.slot != nil && !s.settled
+	if s != nil {
+		other, s.other = s.other, nil
+	}
+	e.c.tree.mu.Unlock()
 	if other != nil {
 		e.storageFailed("read", x.key, usage(e.p, "the key %q is in use by %s as well: give each state a key of its own", x.key, other.Name()))
 	}
-	if s == nil {
+	if !wait {
 		return v, false
 	}
 	limit := time.NewTimer(time.Until(s.limit))
@@ -167,30 +177,21 @@ func (x *persistence[T]) restore(ref Ref, value func(raw any) (T, bool)) (v T, o
 	return v, f.ok
 }
 
-// life returns the saving that ref's build takes part in, which the first build of a life
-// makes. It is nil if there is nothing to be restored: the life has a state, or its key is
-// other's.
-func (x *persistence[T]) life(ref Ref, value func(raw any) (T, bool)) (s *saving, other *base) {
+// life returns the saving of the life that ref's build belongs to, which the first build
+// makes; nil if that build is over before. The lock is held.
+func (x *persistence[T]) life(ref Ref, value func(raw any) T) *saving {
 	e := ref.e
-	t := e.c.tree
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s = e.more().saving; s == nil && e.live(ref.gen) && !e.c.closed {
-		e.c.contextLocked()
-		ctx, stop := context.WithCancel(e.c.values)
-		s = &saving{e: e, seal: x.seal, renew: x.expiry > 0, stop: stop, limit: time.Now().Add(x.wait), ready: make(chan struct{})}
-		s.fetch = func() (found, error) { return x.read(ctx, e) }
-		s.encode = func(raw any) ([]byte, error) {
-			v, _ := value(raw)
-			return x.codec.Encode(v)
-		}
-		e.rare.saving = s
-		other = s.own(t, storedKey{x.storage, x.key})
+	if s := e.more().saving; s != nil || !e.live(ref.gen) || e.c.closed {
+		return s
 	}
-	if s != nil && s.settled {
-		s = nil
-	}
-	return s, other
+	e.c.contextLocked()
+	ctx, stop := context.WithCancel(e.c.values)
+	s := &saving{e: e, seal: x.seal, renew: x.expiry > 0, stop: stop, limit: time.Now().Add(x.wait), ready: make(chan struct{})}
+	s.fetch = func() (found, error) { return x.read(ctx, e) }
+	s.encode = func(raw any) ([]byte, error) { return x.codec.Encode(value(raw)) }
+	e.rare.saving = s
+	s.own(e.c.tree, storedKey{x.storage, x.key})
+	return s
 }
 
 // read returns what is stored, if it is to be restored; when ctx ends nobody needs it. What

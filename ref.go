@@ -88,12 +88,15 @@ func (at place) gone() bool { return at.by != nil && !at.by.sits() }
 
 // overLocked is over with the lock held.
 func (at place) overLocked() bool {
-	return at.ref.e != nil && !at.ref.e.live(at.ref.gen) || at.via != nil && at.via.closed
+	return at.ref.e != nil && !at.ref.e.live(at.ref.gen) || at.via != nil && at.via.closed || at.gone()
 }
 
 // why is the cause of a place that is over. The lock is held.
 func (at place) why(p *base) error {
-	if at.via != nil && at.via.closed || at.ref.e == nil {
+	switch {
+	case at.gone() && !at.c.closed:
+		return &causeError{p, ErrDisposed}
+	case at.via != nil && at.via.closed || at.ref.e == nil:
 		return &causeError{p, ErrContainerClosed}
 	}
 	return at.ref.e.why(at.ref.gen)

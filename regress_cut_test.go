@@ -215,3 +215,32 @@ func TestD10AnAwaitThatIsToldTheCauseWhenThereIsANewBuildWaitsForThat(t *testing
 		require.Equal(t, "data 2 <nil>", show(weir.Read(c, d)))
 	})
 }
+
+func TestC6WhatIsCutAndThenInvalidatedIsBuiltAgain(t *testing.T) {
+	// The function of a Try goes on for a while after Cancel. Planted bug: publish what Cancel left although it was invalidated meanwhile.
+	var gate chan int
+	blocked := func(context.Context, weir.Ref) (int, error) { return <-gate, nil }
+	for name, invalidate := range map[string]func(c *weir.Container, p *weir.FutureProvider[int]){
+		"Invalidate":         func(c *weir.Container, p *weir.FutureProvider[int]) { c.Invalidate(p) },
+		"InvalidateAsReload": func(c *weir.Container, p *weir.FutureProvider[int]) { c.InvalidateAsReload(p) },
+		"UpdateOverrides":    func(c *weir.Container, p *weir.FutureProvider[int]) { c.UpdateOverrides(p.OverrideWith(blocked)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				gate = make(chan int)
+				p := weir.NewTryProvider(func(weir.Ref) (int, error) { return 0, nil })
+				c := newContainer(t, p.OverrideWith(blocked))
+				listening := async(t, func() { weir.Listen(c, p, nil) })
+				settle()
+				p.Cancel(c, errBoom)
+				invalidate(c, p)
+				gate <- 1
+				settle()
+				gate <- 2
+				await(t, "Listen", listening)
+				settle()
+				isData(t, 2, weir.Read(c, p))
+			})
+		})
+	}
+}

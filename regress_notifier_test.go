@@ -164,3 +164,82 @@ func TestN1ALateFunctionLeavesTheNotifierOfTheNextLifeAlone(t *testing.T) {
 		s.Close()
 	})
 }
+
+func TestN3WhatANotifierThatIsOverDoesBeginsNoLife(t *testing.T) {
+	// The notifier is disposed in the middle of what it is asked for. Planted bug: go on with the provider, whose next element it is none of
+	// the notifier's business to begin, or to write to.
+	for name, use := range map[string]func(c *weir.Container, n *noteSync){
+		"Update": func(c *weir.Container, n *noteSync) {
+			require.Equal(t, 1, n.Update(func(int) int { c.DisposeUnused(); return 1 }))
+		},
+		"SetIn of a Batch": func(c *weir.Container, n *noteSync) {
+			c.Batch(func(tx *weir.Tx) { n.SetIn(tx, 1); c.DisposeUnused() })
+		},
+		"UpdateIn of a Batch": func(c *weir.Container, n *noteSync) {
+			c.Batch(func(tx *weir.Tx) {
+				n.UpdateIn(tx, func(int) int { return 1 })
+				n.UpdateIn(tx, func(v int) int { c.DisposeUnused(); return v + 1 })
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			guard(t, func(t *testing.T) {
+				c := newContainer(t)
+				made := 0
+				p := syncNotes(func(weir.Ref, *noteSync) int { made++; return 100 }, weir.AutoDispose())
+				within(t, name, func() { use(c, p.Notifier(c)) })
+				require.Equal(t, 1, made)
+				require.False(t, c.Exists(p))
+			})
+		})
+	}
+}
+
+func TestN2TheRefOfANotifierThatIsOverIsOver(t *testing.T) {
+	// A weak listener keeps the element, which has another life. Planted bug: the newest build of the element.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		p := syncNotes(func(weir.Ref, *noteSync) int { return 100 }, weir.AutoDispose())
+		weir.Listen(c, p, nil, weir.Weak())
+		old := p.Notifier(c)
+		require.True(t, old.Ref().Mounted())
+		c.DisposeUnused()
+		require.ErrorIs(t, context.Cause(old.Ref().Context()), weir.ErrDisposed)
+		next := p.Notifier(c)
+		require.NotSame(t, old, next)
+		require.False(t, old.Ref().Mounted())
+		old.Ref().InvalidateSelf()
+		require.True(t, next.Ref().Mounted())
+	})
+}
+
+func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
+	// A build of another provider uses a notifier while another goroutine rebuilds it. Planted bug: take any build on the stack for the
+	// notifier's own: misuse, or the state of before.
+	for name, use := range map[string]func(n *noteSync) int{
+		"State":  func(n *noteSync) int { return n.State() },
+		"Set":    func(n *noteSync) int { n.Set(2); return 2 },
+		"Update": func(n *noteSync) int { return n.Update(func(v int) int { return v }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				gate := make(chan int, 1)
+				p := syncNotes(func(weir.Ref, *noteSync) int { return <-gate })
+				gate <- 1
+				n := p.Notifier(c)
+				c.Invalidate(p)
+				rebuilt := async(t, func() { weir.Read(c, p) })
+				settle()
+				got := 0
+				used := async(t, func() { got = weir.Read(c, weir.NewProvider(func(weir.Ref) int { return use(n) })) })
+				settle()
+				require.Zero(t, got, "it waits")
+				gate <- 2
+				await(t, "the rebuild", rebuilt)
+				await(t, "the use", used)
+				require.Equal(t, 2, got)
+			})
+		})
+	}
+}

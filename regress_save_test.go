@@ -74,6 +74,20 @@ type panickySaved struct {
 
 func (n *panickySaved) Build(weir.Ref) int { panic(n.fail) }
 
+func TestAStateThatIsWrittenBeforeTheBuildFunctionIsCalledIsSaved(t *testing.T) {
+	// Planted bug: the states of a life are saved only when its first function has come to ask for what is stored.
+	bubble(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		c := newContainer(t, weir.WithObserver(&weir.Observer{BuildStarted: func(weir.BuildStartedEvent) { <-hold }}))
+		defer close(hold)
+		s := &gatedStorage{}
+		p := savedProvider(constant(1), weir.Persist(s, "n", weir.JSON[int]{}))
+		p.Notifier(c).SetData(7)
+		require.NoError(t, weir.Persisted(t.Context(), c, p))
+		s.holds(t, "7", "n")
+	})
+}
+
 func TestAWriteThatFailedIsTriedAgainByTheNextThatIsNoChange(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := &countedStorage{failWrite: errBoom}
@@ -137,7 +151,9 @@ func TestAReadThatNobodyNeedsAnyMoreIsEnded(t *testing.T) {
 		var failures []string
 		c := persistedContainer(t, &failures)
 		p := savedProvider(constant(1), weir.Persist(s, "n", weir.JSON[int]{}))
-		p.Notifier(c).SetData(7)
+		n := p.Notifier(c)
+		settle()
+		n.SetData(7)
 		ctx, stop := context.WithTimeout(t.Context(), time.Second)
 		defer stop()
 		require.NoError(t, weir.Persisted(ctx, c, p))

@@ -204,3 +204,31 @@ func TestA6WhatIsAtRestIsNotTriedAgain(t *testing.T) {
 		})
 	})
 }
+
+func TestS5AnAwaitHearsOfAnOverrideByAState(t *testing.T) {
+	// A state that is exchanged is published like a result. Planted bug: count only what build functions come to.
+	bubble(t, func(t *testing.T) {
+		src := weir.NewFutureProvider(func(context.Context, weir.Ref) (int, error) { return 0, nil })
+		awaited := 0
+		d := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { awaited++; return weir.Await(ref, src) })
+		c := newContainer(t, src.OverrideWithData(1))
+		weir.Listen(c, d, nil)
+		settle()
+		for _, step := range []struct {
+			state   weir.AsyncValue[int]
+			awaited int
+		}{
+			{weir.Data(2), 2},
+			{weir.Data(2), 2},
+			{weir.Loading[int](), 2},
+			{weir.Data(2), 2},
+			{weir.Loading[int](), 2},
+			{weir.Data(3), 3},
+		} {
+			c.UpdateOverrides(src.OverrideWithValue(step.state))
+			settle()
+			require.Equal(t, step.awaited, awaited, step.state)
+		}
+		isData(t, 3, weir.Read(c, d))
+	})
+}

@@ -41,6 +41,7 @@ type slot struct {
 type saving struct {
 	e      *element
 	slot   *slot // nil: it is another element's
+	other  *base // whose, until it has been told
 	fetch  func() (found, error)
 	encode func(raw any) (data []byte, err error)
 	seal   func(data []byte) []byte
@@ -66,9 +67,9 @@ type found struct {
 	unread bool   // what is stored is there still, and nobody knows what it is
 }
 
-// own makes s the owner of the slot at, and has it read. If another element owns that, it
-// returns whose it is, and s is one that keeps nothing.
-func (s *saving) own(t *tree, at storedKey) (other *base) {
+// own makes s the owner of the slot at, and has it read; if that is another element's, s is
+// one that keeps nothing. The lock is held.
+func (s *saving) own(t *tree, at storedKey) {
 	p := t.saves[at]
 	switch {
 	case p == nil:
@@ -78,13 +79,12 @@ func (s *saving) own(t *tree, at storedKey) (other *base) {
 		}
 		t.saves[at] = p
 	case p.owner != nil:
-		s.settled = true
+		s.other = p.owner.e.p
 		s.stop()
-		return p.owner.e.p
+		return
 	}
 	s.slot, p.owner = p, s
 	p.start()
-	return nil
 }
 
 // take returns what build ref begins with, and reports whether it is the first that goes on

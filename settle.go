@@ -67,7 +67,7 @@ func (t *tree) turns(root *Container, a *after) {
 		}
 		c.turn.running = true
 		c.turn.id++
-		c.turn.sweeps, c.turn.made = 0, 0
+		c.turn.sweeps, c.turn.made, c.turn.selfs = 0, 0, 0
 		c.turn.changed, c.turn.used = c.queue.Changed(), c.usage.Len()
 		c.turn.own.take(a)
 		c.occupy()
@@ -236,6 +236,7 @@ func (c *Container) handOn(by *element) {
 		}
 		// From now on it is a reader's, and so is the build that it runs.
 		d.handed, d.over = true, nil
+		d.aim.Want() // whoever goes on may find this walk between two builds, or given up
 		d.aim.walkers++
 		d.held = true
 		d.running.c.reading++

@@ -176,9 +176,21 @@ func isDevice(key string) bool {
 	return len(name) == 4 && (name[:3] == "com" || name[:3] == "lpt") && name[3] >= '0' && name[3] <= '9'
 }
 
+// begin is how each method begins: it returns why ctx has ended, if it has. A nil ctx, and a
+// storage that NewFileStorage did not make, are a *UsageError.
+func (s *FileStorage) begin(ctx context.Context, op string) error {
+	if s == nil || s.disk == nil {
+		misuse(nil, "%s on a nil or zero *FileStorage: make one with NewFileStorage", op)
+	}
+	if ctx == nil {
+		misuse(nil, "%s of a FileStorage needs a context: use context.Background if there is none", op)
+	}
+	return ctx.Err()
+}
+
 // Read implements [Storage].
 func (s *FileStorage) Read(ctx context.Context, key string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
+	if err := s.begin(ctx, "Read"); err != nil {
 		return nil, err
 	}
 	path := s.path(key)
@@ -200,7 +212,7 @@ func tooLarge(path string, size int64) error {
 
 // Write implements [Storage].
 func (s *FileStorage) Write(ctx context.Context, key string, data []byte) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.begin(ctx, "Write"); err != nil {
 		return err
 	}
 	path := s.path(key)
@@ -230,7 +242,7 @@ func (s *FileStorage) Write(ctx context.Context, key string, data []byte) error 
 
 // Delete implements [Storage].
 func (s *FileStorage) Delete(ctx context.Context, key string) error {
-	if err := ctx.Err(); err != nil {
+	if err := s.begin(ctx, "Delete"); err != nil {
 		return err
 	}
 	if err := s.disk.remove(s.path(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {

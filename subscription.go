@@ -76,6 +76,8 @@ func (s *sub) attach() {
 	e.c.tree.graph.AddListener(&e.Node, !s.on)
 }
 
+func (s *sub) about() *base { return s.e.p }
+
 // detach closes s. The lock is held. A second time does nothing.
 func (s *sub) detach() {
 	if s.state.Load()&subClosed != 0 {
@@ -150,10 +152,18 @@ type Subscription[S any] struct {
 	unseen  atomic.Bool // something was delivered before there was a channel
 }
 
+// valid is a *UsageError for a subscription that Listen did not make.
+func (s *Subscription[S]) valid(op string) {
+	if s == nil || s.c == nil {
+		misuse(nil, "%s on a nil or zero *Subscription: make one with Listen", op)
+	}
+}
+
 // Close ends the subscription: no new call begins after Close has returned, though one
 // that was begun on another goroutine may still be running; [Container.Flush] waits for
 // it (rule G5). Closing it again, or after its container, does nothing.
 func (s *Subscription[S]) Close() {
+	s.valid("Close")
 	var a after
 	s.c.tree.mu.Lock()
 	s.disown()
@@ -178,6 +188,7 @@ func (s *sub) disown() {
 // its element (rules L1, L4). Pauses are counted: each needs a Resume. After Close it does
 // nothing.
 func (s *Subscription[S]) Pause() {
+	s.valid("Pause")
 	var a after
 	s.c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 {
@@ -196,6 +207,7 @@ func (s *Subscription[S]) Pause() {
 // different from the one that it saw last (rule G13). Without a Pause, and after Close,
 // it does nothing.
 func (s *Subscription[S]) Resume() {
+	s.valid("Resume")
 	var a after
 	s.c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 && s.pauses > 0 {
@@ -215,6 +227,7 @@ func (s *Subscription[S]) Resume() {
 
 // IsPaused reports whether there are more calls of Pause than of Resume (rule D1).
 func (s *Subscription[S]) IsPaused() bool {
+	s.valid("IsPaused")
 	s.c.tree.mu.Lock()
 	defer s.c.tree.mu.Unlock()
 	return s.pauses > 0
@@ -223,6 +236,7 @@ func (s *Subscription[S]) IsPaused() bool {
 // Read is [Read] of what the subscription listens to, in its scope; after Close as well.
 // Of a weak listener it builds what is not built (rule D1).
 func (s *Subscription[S]) Read() S {
+	s.valid("Read")
 	if x := s.x; x != nil && x.readable() {
 		if at, word, small := x.peek(); small {
 			return x.as.unpack(word)
@@ -240,6 +254,7 @@ func (s *Subscription[S]) Read() S {
 // last receive, for select loops: receive, then Read. It is the same channel at each
 // call, and is never closed.
 func (s *Subscription[S]) Changed() <-chan struct{} {
+	s.valid("Changed")
 	if s.changed.Load() == nil {
 		ch := make(chan struct{}, 1)
 		if s.changed.CompareAndSwap(nil, &ch) && s.unseen.Load() {

@@ -42,7 +42,7 @@ func (n *Notifier[T]) State() T {
 	var v *T
 	switch {
 	case !sits:
-	case building && t.stackHas(computing): // else it is another goroutine's build, to be waited for
+	case building && t.stackHas(notifying): // else it is another goroutine's build, to be waited for
 		if v = x.val.Load(); v == nil {
 			misuse(e.p, "State in the first Build of a notifier: there is none yet")
 		}
@@ -130,7 +130,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 		if stored == nil {
 			return n.Build(ref)
 		}
-		old, found := stored.restore(ref, func(raw any) (T, bool) { return *raw.(*T), true })
+		old, found := stored.restore(ref, func(raw any) T { return *raw.(*T) })
 		if v := n.Build(ref); !found {
 			return v
 		}
@@ -141,7 +141,11 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 
 // building is the build function for notifiers that create makes and build builds.
 func (p *NotifierProvider[N, T]) building(create func() N, build func(ref Ref, n N) T) func(ref Ref) T {
-	return func(ref Ref) T { return build(ref, instance(ref.e, ref.gen, create, seatOfNotifier[N, T])) }
+	return func(ref Ref) (v T) {
+		n := instance(ref.e, ref.gen, create, seatOfNotifier[N, T])
+		inBuild(func() { v = build(ref, n) })
+		return v
+	}
 }
 
 func seatOfNotifier[N NotifierOf[T], T any](n N) *seat { return &n.notifier().seat }

@@ -48,7 +48,9 @@ type turn struct {
 	gen       uint64      // the build that they are of
 	calling   bool        // calls[next-1] is being called now
 	hook      *hook       // being run now
-	suspect   *sub        // a listener that may be the cause of its own calls
+	selfs     int         // calls of listeners on themselves in this sweep
+	selfBegan time.Time   // the first of them
+	suspect   suspected   // a listener that may be the cause of its own calls
 	wrote     bool        // it has written since it was suspected
 	outside   bool        // somebody outside the turn has
 	flush     []flusher   // closed when the next sweep is over
@@ -100,8 +102,8 @@ func (c *Container) sweep(a *after) (v verdict) {
 			continue
 		}
 		switch {
-		case len(t.hooks) == 0 && c.selves.Len() > 0:
-			c.nextSelf()
+		case len(t.hooks) == 0 && c.selves.Len() > 0 && t.selvesFirst():
+			c.nextSelf(own)
 			c.runHooks(own)
 		case t.next < len(t.calls):
 			c.deliver(own)
@@ -154,7 +156,7 @@ func (c *Container) swept(a *after) verdict {
 		c.handOver(a)
 		return handed
 	}
-	t.changed, t.used = c.queue.Changed(), c.usage.Len()
+	t.changed, t.used, t.selfs = c.queue.Changed(), c.usage.Len(), 0
 	return goOn
 }
 
@@ -242,10 +244,38 @@ func (c *Container) tell() {
 	c.turn.of, c.turn.gen, c.turn.hooks = e, e.Gen(), e.told(&c.turn.own)
 }
 
+// selvesFirst reports whether notifiers' listeners on themselves come before all others
+// (rule N6). In each sweep they have the bound of a turn, so that the others are heard
+// however fast somebody writes.
+func (t *turn) selvesFirst() bool {
+	return t.selfs == 0 || t.selfs < maxCalls && time.Since(t.selfBegan) < turnTime
+}
+
 // nextSelf takes the next call of a notifier's listener on itself.
-func (c *Container) nextSelf() {
+func (c *Container) nextSelf(a *after) {
+	t := &c.turn
 	call := c.selves.Pop()
-	c.turn.of, c.turn.gen, c.turn.hooks = call.e, call.gen, []*hook{call.fn}
+	if c.selves.Len() == 0 {
+		c.selfNews.Store(false)
+	}
+	if t.selfs++; t.selfs == 1 {
+		t.selfBegan = time.Now()
+	}
+	t.of, t.gen, t.hooks = call.e, call.gen, []*hook{call.fn}
+	x := call.by
+	if x.turn != t.id {
+		x.turn, x.calls = t.id, 0
+	}
+	if x.calls++; x.calls >= suspectCalls && !call.fn.removed.Load() {
+		run := call.fn.fn
+		if t.suspect == suspected(x) {
+			run = func() { callSuspect(call.fn.fn) }
+		}
+		t.hooks[0] = &hook{fn: func() {
+			run()
+			c.suspect(x, &x.calls, a)
+		}}
+	}
 }
 
 // update brings up to date what is stale and wanted now; what becomes stale meanwhile is
@@ -315,42 +345,48 @@ func (c *Container) deliver(a *after) {
 		}
 		s.calls++
 		t.calling = true
-		if s == t.suspect {
-			callSuspect(s, t.fail)
+		if t.suspect == suspected(s) {
+			callSuspect(func() { s.self.deliver(t.fail) })
 		} else {
 			s.self.deliver(t.fail)
 		}
 		t.calling = false
 		if s.calls >= suspectCalls && !s.inner {
-			c.suspect(s, a)
+			c.suspect(s, &s.calls, a)
 		}
-		if c.queue.News() {
+		if c.queue.News() || c.selfNews.Load() {
 			break
 		}
 	}
 	c.tree.mu.Lock()
 }
 
+// suspected is a listener, a notifier's on itself included.
+type suspected interface {
+	detach()
+	about() *base
+}
+
 // suspect watches a listener that is called very often: by what it does itself, or by
-// somebody else? If between one number of calls and another it has written itself, and
+// somebody else? calls is how often in this turn. If between one number of calls and another it has written itself, and
 // nobody outside the turn has, it is a feedback loop, and is closed (rule P7).
-func (c *Container) suspect(s *sub, a *after) {
+func (c *Container) suspect(s suspected, calls *uint32, a *after) {
 	t := &c.turn
 	c.tree.mu.Lock()
 	looped := false
 	switch {
 	case t.suspect == nil:
 		t.suspect, t.wrote, t.outside = s, false, false
-	case t.suspect == s && s.calls >= maxCalls:
+	case t.suspect == s && *calls >= maxCalls:
 		looped = t.wrote && !t.outside
-		t.suspect, s.calls = nil, 0
+		t.suspect, *calls = nil, 0
 		if looped {
 			s.detach()
 		}
 	}
 	c.tree.mu.Unlock()
 	if looped {
-		c.report(&PanicError{Provider: s.e.p.Name(), Value: usage(s.e.p, "a listener was called %d times in one turn by what it writes itself, and has been closed: do not write what you listen to", maxCalls)}, a)
+		c.report(&PanicError{Provider: s.about().Name(), Value: usage(s.about(), "a listener was called %d times in one turn by what it writes itself, and has been closed: do not write what you listen to", maxCalls)}, a)
 	}
 }
 

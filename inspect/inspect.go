@@ -80,13 +80,22 @@ func New(opts ...Option) *Inspector {
 func Handler(c *weir.Container, opts ...Option) http.Handler { return New(opts...).Handler(c) }
 
 // Handler returns a handler that shows c and its children, and the events of all containers
-// that have i's observer. It does not look at the path of a request. A nil c is a
-// *weir.UsageError.
+// that have i's observer. It does not look at the path of a request. A nil or zero c
+// is a *weir.UsageError.
 func (i *Inspector) Handler(c *weir.Container) http.Handler {
+	i.made("Handler")
 	if c == nil {
 		misuse("Handler needs a container")
 	}
+	c.Snapshot() // of a zero one it is a *weir.UsageError: here, not in a request
 	return &handler{Inspector: i, camera: camera{seed: i.seed, c: c}, page: newPage()}
+}
+
+// made is a *weir.UsageError for an inspector that New did not make.
+func (i *Inspector) made(op string) {
+	if i == nil || i.patience == 0 {
+		misuse(op + " of a nil or zero *Inspector: make one with New")
+	}
 }
 
 func misuse(message string) { panic(&weir.UsageError{Message: "inspect: " + message}) }
@@ -94,6 +103,7 @@ func misuse(message string) { panic(&weir.UsageError{Message: "inspect: " + mess
 // Observer returns an observer for [weir.WithObserver] that fills the timeline. One will do
 // for any number of containers.
 func (i *Inspector) Observer() *weir.Observer {
+	i.made("Observer")
 	i.observer.Store(true)
 	touch := func() { i.streams.wake() }
 	return &weir.Observer{

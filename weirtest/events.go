@@ -90,9 +90,13 @@ func (e *Events) Want(want ...string) bool {
 }
 
 // WantOf is [Events.Want] for the events of one provider, in all containers: it takes
-// those and leaves the others. p is a provider or a member of a family, not a family.
+// those and leaves the others. p is a provider or a member of a family, not a family. A nil
+// p is a *weir.UsageError.
 func (e *Events) WantOf(p weir.AnyProvider, want ...string) bool {
 	e.t.Helper()
+	if p == nil || isNil(p) {
+		misuse("WantOf needs a provider: use Want for the events of all")
+	}
 	e.mu.Lock()
 	var got, rest []line
 	for _, l := range e.lines {

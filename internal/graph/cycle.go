@@ -16,6 +16,23 @@ func (g *Graph) Cycle(n, src *Node) (path []*Node) {
 // asynchronous builds that chase each other leave.
 func (g *Graph) Ring(n *Node) (path []*Node) { return g.below(n, n, true) }
 
+// Moved reports whether something that a node of the ring watches, and that is not of the
+// ring, has changed since epoch.
+func (g *Graph) Moved(ring []*Node, epoch uint64) bool {
+	of := map[*Node]bool{}
+	for _, n := range ring {
+		of[n] = true
+	}
+	for _, n := range ring {
+		for i := range n.deps {
+			if src := n.deps[i].src; !of[src] && src.changedAt > epoch {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // below returns the nodes on a path of watches from src down to n, which is above it.
 func (g *Graph) below(n, src *Node, parked bool) (path []*Node) {
 	if len(n.outs) == 0 {
