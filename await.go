@@ -11,10 +11,11 @@ import (
 )
 
 // waiters is whom a settled result wakes; err, set before done is closed, is what they
-// return instead of looking at the state.
+// return instead of looking at the state, and left the state that came with it.
 type waiters struct {
 	done chan struct{}
 	err  error
+	left any
 }
 
 // wait returns what the next settled result closes. The lock is held.
@@ -29,7 +30,9 @@ func (e *element) wait() *waiters {
 // wakeWaiters wakes those who wait for a result.
 func (e *element) wakeWaiters(err error) {
 	if r := e.rare; r != nil && r.waiters != nil {
-		r.waiters.err = err
+		if err != nil {
+			r.waiters.err, r.waiters.left = err, e.host.raw()
+		}
 		close(r.waiters.done)
 		r.waiters = nil
 	}
@@ -85,8 +88,8 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 	var a after
 	ctx := r.Context()
 	var src *element
-	var d *drive  // while it waits for src
-	var cut error // why Cancel or Timeout has ended the build that it waited for
+	var d *drive     // while it waits for src
+	var cut *waiters // with why Cancel or Timeout has ended the build that it waited for
 	leave := func() {
 		if d != nil {
 			if !c.closed {
@@ -130,9 +133,11 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 			if !ok {
 				continue // something was written meanwhile
 			}
-			raw, err = src.host.raw(), cut
-			kind, sel := graph.Value, (*graph.Sel)(nil) // the cause is no result of src: it hears of the next build
-			if cut == nil {
+			raw = src.host.raw()
+			kind, sel := graph.Value, (*graph.Sel)(nil)
+			if cut != nil && src.host.holds(cut.left) { // else it was built or written again before this goroutine woke up
+				err = cut.err // no result of src: it hears of the next build
+			} else {
 				kind, sel = edge.armed(src, raw)
 			}
 			t.graph.Arm(&e.Node, edgeAt, r.gen, kind, sel)
@@ -155,7 +160,9 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		c.waiting(e, &a)
 		select {
 		case <-w.done:
-			cut = w.err
+			if w.err != nil {
+				cut = w
+			}
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
