@@ -79,21 +79,51 @@ func TestListingsOfTheReadmeParse(t *testing.T) {
 	}
 }
 
-// The pages must not point at what is not there.
+// The pages must not point at what is not there, neither a file nor a heading.
 func TestLinksBetweenPagesHold(t *testing.T) {
 	span := regexp.MustCompile("`[^`\n]*`") // code is no link
-	link := regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
-	pages, _ := filepath.Glob("docs/*.md")
-	more, _ := filepath.Glob("docs/decisions/*.md")
-	for _, page := range append(append(pages, more...), "README.md", "CHANGELOG.md") {
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]*))?\)`)
+	pages := []string{"README.md", "CHANGELOG.md", "SECURITY.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md", "examples/*/*.md"} {
+		more, _ := filepath.Glob(pattern)
+		pages = append(pages, more...)
+	}
+	headings := 0
+	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(span.ReplaceAllString(string(text), ""), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", page, err)
+			} else if m[2] != "" {
+				if headings++; !hasHeading(t, target, m[2]) {
+					t.Errorf("%s: %s has no heading #%s", page, target, m[2])
+				}
 			}
 		}
 	}
+	if headings < 10 {
+		t.Errorf("only %d links to headings were found: has the way they are written changed?", headings)
+	}
+}
+
+// hasHeading reports whether a heading of the page has that anchor, as sites that render Markdown make them.
+func hasHeading(t *testing.T, page, anchor string) bool {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		if strings.ReplaceAll(kept, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
 }
