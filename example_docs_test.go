@@ -4,9 +4,8 @@ package weir_test
 // listing there is a passage of an example or test, whatever its indentation.
 
 import (
-	"go/parser"
-	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,12 +45,15 @@ func TestListingsAreCodeThatRuns(t *testing.T) {
 		t.Fatal("no pages", err)
 	}
 	found := 0
-	for _, page := range pages {
+	for _, page := range append(pages, "README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(m[1], "package main\n") {
+				continue // a whole program: below
+			}
 			if found++; !strings.Contains(code.String(), "\n"+dense(m[1])) {
 				t.Errorf("%s: a listing that is no passage of an example or test:\n%s", page, m[1])
 			}
@@ -62,20 +64,29 @@ func TestListingsAreCodeThatRuns(t *testing.T) {
 	}
 }
 
-// The programs of README.md are whole, so that they cannot be part of a test; they must parse.
-func TestListingsOfTheReadmeParse(t *testing.T) {
+// The program of README.md is run as its readers would, and prints what stands below it there.
+func TestTheProgramOfTheReadmePrintsWhatItSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and runs a program")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("the program cannot be run: there is no go command:", err)
+	}
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
-		code := m[1]
-		if !strings.HasPrefix(code, "package") {
-			code = "package p\n" + code
-		}
-		if _, err := parser.ParseFile(token.NewFileSet(), "README.md", code, parser.AllErrors); err != nil {
-			t.Errorf("%v in\n%s", err, code)
-		}
+	programs := regexp.MustCompile("(?s)```go\n(package main\n.*?)```\n\n```\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(programs) != 1 {
+		t.Fatalf("%d programs with what they print were found", len(programs))
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(programs[0][1]), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "run", file).CombinedOutput()
+	if err != nil || string(out) != programs[0][2] {
+		t.Errorf("%v\n%s\nREADME.md says\n%s", err, out, programs[0][2])
 	}
 }
 
