@@ -234,8 +234,7 @@ func TestG3AChildsTurnThatBuildsForItsParent(t *testing.T) {
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
 		s, on := listenState(1), listenState(0)
-		var joined *weir.Provider[int]
-		joined = weir.NewProvider(func(ref weir.Ref) int {
+		joined := weir.NewProvider(func(ref weir.Ref) int {
 			v := weir.Watch(ref, s)
 			if v == 2 {
 				on.Set(c, 1)
