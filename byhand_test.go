@@ -257,6 +257,7 @@ func TestByHandAndWithWeir(t *testing.T) {
 			began := time.Now()
 			require.ErrorIs(t, get(time.Minute), context.DeadlineExceeded)
 			require.Equal(t, 30*time.Second, time.Since(began))
+			synctest.Wait() // who waits is told at once, whatever the fetch does
 			require.EqualValues(t, 1, cancelled.Load())
 		})
 	}

@@ -38,6 +38,7 @@ func TestA6AwaitSeesTheEndOfRetriesAndWatchEachOfThem(t *testing.T) {
 		require.Equal(t, 4, v)
 		require.Equal(t, 3*time.Second, time.Since(start))
 		require.Equal(t, 1, builds)
+		settle() // the turn that tells the listener may be on another goroutine
 		require.Equal(t, []string{"loading", "loading e1", "loading e2", "loading e3", "data 4"}, seen)
 		s2.Close()
 		gone()

@@ -109,7 +109,7 @@ func failures(st *story) {
 }
 
 func clientLeft(st *story) {
-	before := st.ledger()
+	before, closed := st.ledger(), st.events.containers()
 	lines := len(st.lines("journal"))
 	ctx, leave := context.WithCancel(context.Background())
 	defer leave()
@@ -126,6 +126,7 @@ func clientLeft(st *story) {
 		st.fail("the client that left got %v", err)
 	}
 	st.becomes("transactions rolled back", func() int { return st.ledger().rolledBack - before.rolledBack }, 1)
+	st.becomes("containers closed", func() int { return st.events.containers() - closed }, 1) // nobody waits for that one
 	st.becomes("containers open", func() int { return len(st.app.Snapshot().Children) }, 0)
 	st.is("transactions committed", st.ledger().committed-before.committed, 0)
 	st.is("lines in the journal", len(st.lines("journal"))-lines, 0)
