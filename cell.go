@@ -209,35 +209,33 @@ func (x *cell[S]) tellSelf(v *S) {
 func (x *cell[S]) value(raw any) any { return *raw.(*S) }
 
 func (x *cell[S]) raw() any {
-	if x.as.unpack != nil {
-		if !x.filled.Load() {
-			return nil
-		}
-		v := x.as.unpack(x.word.Load())
+	switch at := x.snapshot(); {
+	case at.val != nil:
+		return at.val
+	case at.ok:
+		v := x.as.unpack(at.word)
 		return &v
-	}
-	if v := x.val.Load(); v != nil {
-		return v
 	}
 	return nil
 }
 
 func (x *cell[S]) look() look {
-	if x.as.unpack != nil && x.filled.Load() {
-		return look{word: x.word.Load(), small: true}
+	switch at := x.snapshot(); {
+	case at.val != nil:
+		return look{raw: at.val}
+	case at.ok:
+		return look{word: at.word, small: true}
 	}
-	return look{raw: x.raw()}
+	return look{}
 }
 
 func (x *cell[S]) holds(raw any) bool {
 	v, _ := raw.(*S)
-	if x.as.pack == nil {
-		return x.val.Load() == v
+	at := x.snapshot()
+	if v == nil || !at.ok {
+		return v == nil && !at.ok
 	}
-	if v == nil || !x.filled.Load() {
-		return v == nil && !x.filled.Load()
-	}
-	return x.word.Load() == x.as.pack(*v)
+	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
 func (x *cell[S]) retarget(i impl) {

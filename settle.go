@@ -210,11 +210,7 @@ func (c *Container) waiting(by *element, a *after) {
 	building := by != nil && by.Phase() == graph.Building
 	left := func(c *Container) bool { return c.queuedAlone() && (building || c.mustWait()) }
 	if left(c.root) || slices.ContainsFunc(t.ready, left) {
-		go func() {
-			var a after
-			t.mu.Lock()
-			c.done(&a)
-		}()
+		c.settleApart()
 	}
 	c.handOn(by)
 	c.yield(by, a)

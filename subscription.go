@@ -1,6 +1,7 @@
 package weir
 
-// This file owns listeners: what an element knows of them, and Subscription. A listener is no node of the graph: it is an entry in its element's list.
+// This file owns listeners: what an element knows of them, and Subscription. A listener is
+// no node of the graph: it is an entry in its element's list.
 
 import (
 	"sync/atomic"
@@ -351,14 +352,12 @@ func (s *Subscription[S]) differs(next snapshot[S]) bool {
 }
 
 // of is the value in at.
-func (s *Subscription[S]) of(at snapshot[S]) (v S) {
-	switch {
-	case at.val != nil:
-		return *at.val
-	case at.ok:
-		return s.x.as.unpack(at.word)
+func (s *Subscription[S]) of(at snapshot[S]) S {
+	var p packing[S] // of a selection: none
+	if s.x != nil {
+		p = s.x.as.packing
 	}
-	return v
+	return p.of(at)
 }
 
 func (s *Subscription[S]) signal() {

@@ -368,8 +368,9 @@ type suspected interface {
 }
 
 // suspect watches a listener that is called very often: by what it does itself, or by
-// somebody else? calls is how often in this turn. If between one number of calls and another it has written itself, and
-// nobody outside the turn has, it is a feedback loop, and is closed (rule P7).
+// somebody else? calls is how often in this turn. If between one number of calls and another
+// it has written itself, and nobody outside the turn has, it is a feedback loop, and is
+// closed (rule P7).
 func (c *Container) suspect(s suspected, calls *uint32, a *after) {
 	t := &c.turn
 	c.tree.mu.Lock()
