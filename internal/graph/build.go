@@ -254,6 +254,18 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	return ok
 }
 
+// CommitSame is Commit of a build that has watched what the last one did, while nothing
+// changed. Of another it does nothing, and returns false.
+func (g *Graph) CommitSame(n *Node, gen uint64) bool {
+	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() || n.Word.Load() != gen<<genShift|uint64(n.old)<<placeShift|open {
+		return false
+	}
+	n.serial++
+	n.cursor, n.old = 0, 0
+	n.phase = Built
+	return true
+}
+
 // Discard notes that the build that Commit did not let through leaves no value: there is
 // no moment for which n holds.
 func (g *Graph) Discard(n *Node) { n.at = 0 }

@@ -190,8 +190,10 @@ next:
 				if d.kind == Filtered {
 					return Check, n
 				}
-				n.flags |= Dirty
-				continue next
+				if n.flags |= Dirty; w.Eager {
+					continue next
+				}
+				return Build, n
 			}
 		}
 		// Nothing has changed, as far as this pass saw. If the lock was given away
