@@ -426,7 +426,7 @@ func (d *drive) waitFor(e *element) {
 		return
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done
-		e.later = append(e.later, &d.aim.Node)
+		e.later = &later{&d.aim.Node, e.later}
 		d.aim.c.later(&d.aim.Node)
 		d.stop = errLater
 		return

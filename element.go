@@ -19,30 +19,35 @@ type element struct {
 	host   host
 	future asyncKind // nil for kinds that cannot fail
 
-	life   *life       // what the live build owns; nil for a plain value
-	fail   *PanicError // what the last synchronous build ended with, if not with a value
-	first  *sub        // listeners in order of subscription
-	last   *sub
-	drives *drive        // what its build waits for or runs: the edges of the search for cycles
-	wake   chan struct{} // closed when the build that is running, or its end, is done; made by who waits
-	rare   *rare
+	life      *life       // what the live build owns; nil for a plain value
+	fail      *PanicError // what the last synchronous build ended with, if not with a value
+	listeners listeners
+	later     *later        // what turns want brought up to date when this one is built
+	drives    *drive        // what its build waits for or runs: the edges of the search for cycles
+	wake      chan struct{} // closed when the build that is running, or its end, is done; made by who waits
+	rare      *rare
 
 	newest    uint64 // the newest build, over or not
 	builds    uint32
-	resolvers int   // calls of Resolve that wait
-	walkers   int   // readers that are bringing it up to date
+	resolvers int32 // calls of Resolve that wait
+	walkers   int32 // readers that are bringing it up to date
 	holds     int32 // builds that are about to watch it, and count as active users
 	depth     int32 // of nested first builds
 	cause     endCause
-	reason    BuildReason   // of the newest build
-	selfEnds  int           // how often in a row its synchronous build has ended itself
-	later     []*graph.Node // what a turn wants brought up to date when this one is built
-	async     bool          // its build function has a goroutine of its own
-	news      bool          // its synchronous build has a result other than the last (rule D10)
-	dead      bool          // out of the table
-	inUsage   bool          // in its container's list
+	reason    BuildReason // of the newest build
+	selfEnds  int32       // how often in a row its synchronous build has ended itself
+	async     bool        // its build function has a goroutine of its own
+	news      bool        // its synchronous build has a result other than the last (rule D10)
+	dead      bool        // out of the table
+	inUsage   bool        // in its container's list
 	inDying   bool
 	ending    int8 // ends whose hooks are running
+}
+
+// later is a list of elements that turns have put off until another is built.
+type later struct {
+	n    *graph.Node
+	next *later
 }
 
 // endCause is why the next build is made.

@@ -122,10 +122,10 @@ func (e *element) info() ElementInfo {
 	info := ElementInfo{
 		Provider: e.p.impl.(AnyProvider), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
-		Listeners: e.Users(), Paused: e.Users() - e.resolvers,
+		Listeners: e.Users(), Paused: e.Users() - int(e.resolvers),
 		Generation: e.newest, Builds: int(e.builds),
 	}
-	for s := e.first; s != nil; s = s.next {
+	for s := range e.listeners.all {
 		switch {
 		case s.weak:
 			info.Weak++
