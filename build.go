@@ -284,7 +284,7 @@ func (d *drive) rebuild(e *element) {
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
-	if e.c.closed || !e.plain() || !g.CommitSame(&e.Node, gen) {
+	if e.c.closed || !e.plain() || e.auto() && !e.Active() || !g.CommitSame(&e.Node, gen) {
 		e.exhausted()
 		e.commit(changed, nil, &d.own)
 		return
@@ -297,10 +297,10 @@ func (d *drive) rebuild(e *element) {
 }
 
 // plain reports whether e is built again and has nothing but a value: no hooks, no
-// context, no failure, no delay, nobody who waits or observes.
+// context, no failure, nobody who waits or observes.
 func (e *element) plain() bool {
 	return e.life == nil && e.rare == nil && e.future == nil && e.fail == nil && e.builds > 0 && e.cause == 0 &&
-		e.selfEnds == 0 && e.c.wanted == 0 && !e.Has(graph.Usage|graph.InFlight)
+		e.selfEnds == 0 && e.c.wanted == 0 && !e.Has(graph.InFlight)
 }
 
 // built notes that the build function is done, one way or another.

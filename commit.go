@@ -50,7 +50,7 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.more()
 	}
 	if e.rare != nil {
-		e.rare.built = e.c.now()
+		e.times.built = e.c.now()
 		e.rare.stop = nil
 		e.rare.retries = false
 		e.unretry()
@@ -70,8 +70,8 @@ func (e *element) timed() {
 func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	t := e.c.tree
 	e.untimed()
-	if r := e.rare; r != nil && e.auto() {
-		r.lasted = e.c.now() - r.built
+	if e.rare != nil && e.auto() && e.times.built > 0 {
+		e.times.lasted = e.c.now() - e.times.built
 	}
 	ok := t.graph.Commit(&e.Node)
 	switch {

@@ -147,7 +147,7 @@ func (e *element) info() ElementInfo {
 	if e.unused() {
 		info.DisposeIn = max(e.due()-e.c.now(), 1)
 	}
-	if r := e.rare; r != nil && r.built > 0 {
+	if r := e.times; r != nil && r.built > 0 {
 		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built
 	}
 	return info

@@ -222,7 +222,7 @@ func (c *Container) bury() {
 		e.inDying = false
 		switch {
 		case !e.unused():
-		case e.due() <= c.now():
+		case e.due() == 0 || e.due() <= c.now():
 			e.dispose(&t.own)
 		default:
 			e.consider()
