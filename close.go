@@ -27,7 +27,8 @@ func (c *Container) Close() {
 		c.tree.unlock(&a)
 		return
 	}
-	shut := c.closeLocked(nil, &a)
+	var room [4]*Container
+	shut := c.closeLocked(room[:0], &a)
 	c.orphan()
 	defer func() { // deferred: a hook may end this goroutine
 		for _, x := range shut {
@@ -54,7 +55,9 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		for s := e.listeners.last(); s != nil; s = e.listeners.last() {
 			s.detach()
 		}
-		e.wakeWaiters(&causeError{e.p, why})
+		if e.rare != nil && e.rare.waiters != nil {
+			e.wakeWaiters(&causeError{e.p, why})
+		}
 		e.forgetNext()
 		e.unsave()
 		if e.Phase() != graph.Building {
@@ -72,8 +75,10 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	}
 	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
 	c.timers = nil
-	c.turn.changed, c.turn.used = 0, 0
-	if !c.turn.running { // else it lets them go
+	if c.turn != nil {
+		c.turn.changed, c.turn.used = 0, 0
+	}
+	if !c.inTurn() { // else it lets them go
 		c.flushed()
 		c.flushed()
 	}
@@ -116,7 +121,7 @@ func (c *Container) tellClosed(a *after) {
 
 // dependentsFirst lists the elements so that each comes after all that watch it.
 func (c *Container) dependentsFirst() []*element {
-	var order []*element
+	order := make([]*element, 0, c.table.live)
 	left := map[*element]int{}
 	for e := range c.table.all {
 		n := 0

@@ -46,7 +46,7 @@ type Container struct {
 	dying    graph.List[*element] // to be disposed when the turn is quiet
 	selves   graph.List[selfCall] // notifiers' own listeners, to be called before all others
 	selfNews atomic.Bool          // there may be some of those
-	turn     turn
+	turn     *turn // nil until there is one
 	reading  int      // synchronous builds outside its own turns
 	busy     int      // build functions and endings that are running
 	putOff   []putOff // elements that a turn left to the builds of others, and will come back to
@@ -319,14 +319,15 @@ func (c *Container) Flush(ctx context.Context) error {
 	}
 	var a after
 	c.tree.mu.Lock()
-	if c.closed && !c.turn.running {
+	if c.closed && !c.inTurn() {
 		c.done(&a)
 		return nil
 	}
 	ch := make(chan struct{})
-	c.turn.flushNext = append(c.turn.flushNext, flusher{done: ch})
+	t := c.turnState()
+	t.flushNext = append(t.flushNext, flusher{done: ch})
 	c.makeReady()
-	if c.turn.running { // a look from outside, not a write
+	if t.running { // a look from outside, not a write
 		c.tree.mu.Unlock()
 	} else {
 		c.done(&a)

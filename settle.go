@@ -13,7 +13,7 @@ import (
 // work reports whether a turn has something to do. Only the turn's goroutine may ask while
 // one is running: others ask queued.
 func (c *Container) work() bool {
-	return c.queued() || c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0
+	return c.queued() || c.turn != nil && (c.turn.next < len(c.turn.calls) || len(c.turn.hooks) > 0)
 }
 
 // queued reports whether something is waiting for a turn to begin or go on.
@@ -30,7 +30,7 @@ func (c *Container) settle(a *after) {
 		t.unlock(a)
 		t.mu.Lock()
 	}
-	if c.turn.running && c.turn.suspect != nil && !c.turn.outside && c.queued() {
+	if c.inTurn() && c.turn.suspect != nil && !c.turn.outside && c.queued() {
 		if !c.tree.stackHas(delivering, hooking, computing) {
 			c.turn.outside = true
 		} else if c.tree.stackHas(suspecting) {
@@ -65,15 +65,16 @@ func (t *tree) turns(root *Container, a *after) {
 			t.elsewhere(root, a)
 			break
 		}
-		c.turn.running = true
-		c.turn.id++
-		c.turn.sweeps, c.turn.made, c.turn.selfs = 0, 0, 0
-		c.turn.changed, c.turn.used = c.queue.Changed(), c.usage.Len()
-		c.turn.own.take(a)
+		x := c.turnState()
+		x.running = true
+		x.id++
+		x.sweeps, x.made, x.selfs = 0, 0, 0
+		x.changed, x.used = c.queue.Changed(), c.usage.Len()
+		x.own.take(a)
 		c.occupy()
 		if !c.runTurn(a) {
 			t.mu.Lock()
-			if c.turn.running {
+			if x.running {
 				break // another goroutine goes on with it
 			}
 		}
@@ -130,7 +131,7 @@ func (t *tree) letFly() {
 }
 
 // queuedAlone reports whether c has work for a turn, and nobody who does it.
-func (c *Container) queuedAlone() bool { return !c.turn.running && !c.closed && c.work() }
+func (c *Container) queuedAlone() bool { return !c.inTurn() && !c.closed && c.work() }
 
 // mustWait reports whether this goroutine must not run a turn of c now, and will settle again.
 func (c *Container) mustWait() bool {
@@ -151,7 +152,7 @@ func (c *Container) mustWait() bool {
 		return true
 	}
 	for x := c.parent; x != nil; x = x.parent {
-		if (x.turn.running || x.reading > 0) && c.tree.stackHas(delivering, hooking, computing) {
+		if (x.inTurn() || x.reading > 0) && c.tree.stackHas(delivering, hooking, computing) {
 			return true // the parent's turn, or the build in it, comes to its end first
 		}
 	}
@@ -221,9 +222,12 @@ func (c *Container) waiting(by *element, a *after) {
 // stack that says whether there is one. The lock is held.
 func (c *Container) handOn(by *element) {
 	for x := range c.chain {
+		if !x.inTurn() {
+			continue
+		}
 		d := x.turn.drive
 		switch {
-		case !x.turn.running || d == nil || d.running == nil:
+		case d == nil || d.running == nil:
 			continue
 		case by == nil && !c.tree.stackHas(computing):
 			continue

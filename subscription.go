@@ -372,7 +372,7 @@ func (s smallListener[S]) deliver(fail *PanicError) {
 	if s.failed != nil {
 		s.failed = nil
 	} else if s.seen.ok {
-		t := &x.c.turn.compared
+		t := &x.c.turn.compared // a turn is what calls listeners
 		asked := t.of == s.e && t.was == prev && t.now == next
 		if prev == next || asked && !t.differ || !asked && !s.differs(snapshot[S]{word: next, ok: true}) {
 			return

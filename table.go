@@ -61,7 +61,16 @@ func (es *elements) grow(old *table) *table {
 	for n < es.live*2+2 {
 		n *= 2
 	}
-	t := &table{slots: make([]atomic.Pointer[element], n)}
+	t := &table{}
+	if n == 8 {
+		few := &struct {
+			table
+			room [8]atomic.Pointer[element]
+		}{}
+		t, few.slots = &few.table, few.room[:]
+	} else {
+		t.slots = make([]atomic.Pointer[element], n)
+	}
 	if old != nil {
 		for i := range old.slots {
 			if e := old.slots[i].Load(); e != nil && e != gone {

@@ -57,6 +57,18 @@ type turn struct {
 	flushNext []flusher   // the same, of those that came during a sweep
 }
 
+// turnState is c's turn, made when it first has one: most children never do. The lock is
+// held.
+func (c *Container) turnState() *turn {
+	if c.turn == nil {
+		c.turn = &turn{}
+	}
+	return c.turn
+}
+
+// inTurn reports whether a turn of c is running. The lock is held.
+func (c *Container) inTurn() bool { return c.turn != nil && c.turn.running }
+
 // comparison is what a listener asked of the change detection, and the answer: most others
 // ask the same.
 type comparison struct {
@@ -86,7 +98,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 			v = c.broken(recover(), a)
 		}
 	}()
-	t := &c.turn
+	t := c.turn
 	own := &t.own
 	for {
 		c.update()
@@ -125,7 +137,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 
 // swept ends a sweep and begins the next, or ends the turn.
 func (c *Container) swept(a *after) verdict {
-	t := &c.turn
+	t := c.turn
 	if quiet := !c.queue.Work() && c.usage.Len() == 0; c.dying.Len() > 0 && (quiet || t.sweeps%16 == 15) {
 		c.bury()
 		if t.own.any() || c.work() {
@@ -192,7 +204,10 @@ func (c *Container) waits(f flusher) bool {
 // flushed lets those go who have waited for a whole sweep, unless something was put off
 // that they have to wait for.
 func (c *Container) flushed() {
-	t := &c.turn
+	t := c.turn
+	if t == nil || !t.awaited() {
+		return
+	}
 	var left []flusher
 	for _, f := range t.flush {
 		if !f.swept {
@@ -207,8 +222,14 @@ func (c *Container) flushed() {
 	t.flush, t.flushNext = append(left, t.flushNext...), nil
 }
 
+// awaited reports whether there is a Flush that waits.
+func (t *turn) awaited() bool { return len(t.flush)+len(t.flushNext) > 0 }
+
 // flushes reports whether somebody can be let go.
 func (c *Container) flushes() bool {
+	if c.turn == nil || !c.turn.awaited() {
+		return false
+	}
 	free := func(f flusher) bool { return !f.swept || !c.waits(f) }
 	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)
 }
@@ -216,7 +237,7 @@ func (c *Container) flushes() bool {
 // bury disposes what is due, and what only that used: what has no hooks to be told follows
 // at once, so that a long chain goes in one sweep.
 func (c *Container) bury() {
-	t := &c.turn
+	t := c.turn
 	for n := 0; c.dying.Len() > 0 && n < 1000; n++ { // others want the lock too
 		e := c.dying.Pop()
 		e.inDying = false
@@ -253,7 +274,7 @@ func (t *turn) selvesFirst() bool {
 
 // nextSelf takes the next call of a notifier's listener on itself.
 func (c *Container) nextSelf(a *after) {
-	t := &c.turn
+	t := c.turn
 	call := c.selves.Pop()
 	if c.selves.Len() == 0 {
 		c.selfNews.Store(false)
@@ -308,7 +329,7 @@ func (c *Container) update() {
 
 // collect takes the next element whose value has changed, and its listeners.
 func (c *Container) collect() {
-	t := &c.turn
+	t := c.turn
 	clear(t.calls)
 	t.calls, t.next = t.calls[:0], 0
 	n := c.queue.NextChanged()
@@ -329,7 +350,7 @@ func (c *Container) collect() {
 //
 //go:noinline
 func (c *Container) deliver(a *after) {
-	t := &c.turn
+	t := c.turn
 	c.tree.unlock(a)
 	for calls := t.calls; t.next < len(calls); {
 		s := calls[t.next]
@@ -370,7 +391,7 @@ type suspected interface {
 // it has written itself, and nobody outside the turn has, it is a feedback loop, and is
 // closed (rule P7).
 func (c *Container) suspect(s suspected, calls *uint32, a *after) {
-	t := &c.turn
+	t := c.turn
 	c.tree.mu.Lock()
 	looped := false
 	switch {
@@ -394,7 +415,7 @@ func (c *Container) suspect(s suspected, calls *uint32, a *after) {
 //
 //go:noinline
 func (c *Container) runHooks(a *after) {
-	t := &c.turn
+	t := c.turn
 	c.tree.unlock(a)
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
@@ -414,7 +435,7 @@ func (c *Container) runHooks(a *after) {
 // then this goroutine is ending. The lock is not held; it is when broken
 // returns goOn.
 func (c *Container) broken(r any, a *after) verdict {
-	t := &c.turn
+	t := c.turn
 	switch {
 	case t.calling || t.hook != nil:
 		p := t.p()
