@@ -46,11 +46,11 @@ type Container struct {
 	dying    graph.List[*element] // to be disposed when the turn is quiet
 	selves   graph.List[selfCall] // notifiers' own listeners, to be called before all others
 	selfNews atomic.Bool          // there may be some of those
-	turn     *turn // nil until there is one
-	reading  int      // synchronous builds outside its own turns
-	busy     int      // build functions and endings that are running
-	putOff   []putOff // elements that a turn left to the builds of others, and will come back to
-	puts     uint64   // of them, ever
+	turn     *turn                // nil until there is one
+	reading  int                  // synchronous builds outside its own turns
+	busy     int                  // build functions and endings that are running
+	putOff   []putOff             // elements that a turn left to the builds of others, and will come back to
+	puts     uint64               // of them, ever
 	closed   bool
 	listed   bool          // in tree.ready
 	resting  chan struct{} // closed when a closed container has come to rest

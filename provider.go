@@ -342,16 +342,18 @@ func (p *provider[S]) typed() *provider[S] { return p }
 // watch is Watch; most of the time it takes neither a lock nor memory: the dependency is
 // the one that the last build watched at this place, and nothing was written meanwhile.
 func (p *provider[S]) watch(ref Ref) S {
-	if e, w := ref.expected(&p.base); e != nil {
-		// Load, then look at the epoch: a writer moves it before it publishes.
-		if w == 0 || ref.e.Matched(w) {
-			switch at, word, small := e.host.(*cell[S]).peek(); {
-			case e.c.tree.graph.Epoch() >= ref.gen:
-			case small:
-				return p.unpack(word)
-			case at != nil:
-				return *at
-			}
+	e, w := ref.expected(&p.base)
+	if e == nil {
+		e, w = ref.watched(&p.base), 0
+	}
+	// Load, then look at the epoch: a writer moves it before it publishes.
+	if e != nil && (w == 0 || ref.e.Matched(w)) {
+		switch at, word, small := e.host.(*cell[S]).peek(); {
+		case e.c.tree.graph.Epoch() >= ref.gen:
+		case small:
+			return p.unpack(word)
+		case at != nil:
+			return *at
 		}
 	}
 	seen := ref.watchSlow(&p.base, nil)

@@ -159,6 +159,18 @@ func (r Ref) expected(p *base) (src *element, w uint64) {
 	return nil, 0
 }
 
+// watched is another quick way: it returns the dependency if it may be read and this build
+// watches it already, in whatever order. It takes no lock.
+func (r Ref) watched(p *base) *element {
+	if r.e == nil || r.e.Gen() != r.gen {
+		return nil
+	}
+	if src := r.e.c.home(p).table.find(p); src != nil && src.Watched(r.gen) {
+		return src.ifReadable()
+	}
+	return nil
+}
+
 // ifReadable is e if its value may be loaded without the lock, else nil.
 func (e *element) ifReadable() *element {
 	if e.Word.Load()&graph.Readable == 0 {

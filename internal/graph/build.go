@@ -101,14 +101,13 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	if kind == Value {
 		for ; n.marked < n.cursor; n.marked++ {
 			if d := &n.deps[n.marked]; d.kind == Value {
-				d.src.mark = max(d.src.mark, gen)
+				d.src.markBy(gen)
 			}
 		}
-		// Marks only grow. A newer one is that of a build that has come in between.
-		if src.mark == gen || src.mark > gen && n.watches(src, running) {
+		if m := src.mark.Load(); m == gen || m > gen && n.watches(src, running) {
 			return -1
 		}
-		src.mark = max(src.mark, gen)
+		src.markBy(gen)
 	}
 	if kind == Waiting { // Awaits of one source share an edge
 		for i := range n.deps {
@@ -147,6 +146,18 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	}
 	return len(n.deps) - 1
 }
+
+// markBy notes that build gen watches n. Marks only grow: a newer one is that of a build
+// that has come in between.
+func (n *Node) markBy(gen uint64) {
+	if n.mark.Load() < gen {
+		n.mark.Store(gen)
+	}
+}
+
+// Watched reports whether n is known to be a value that build gen watches already. It needs
+// no lock.
+func (n *Node) Watched(gen uint64) bool { return n.mark.Load() == gen }
 
 // unkeep makes edge i, which is made again, the one whose going is told, if another parked
 // edge of the same source was that: of a build that was ended before it was done.
@@ -244,8 +255,11 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 		n.freeze()
 	}
 	n.serial++
-	if int(n.cursor) != len(n.deps) {
+	if int(n.cursor) == len(n.deps) {
+		n.flags &^= wavers
+	} else if n.plan.Load() != nil {
 		n.unplan()
+		n.flags |= wavers
 	}
 	g.prune(n)
 	ok = n.flags&(Over|Mixed) == 0

@@ -98,6 +98,59 @@ func TestTheQuickWayIsClosedByWhatIsNotExpected(t *testing.T) { // P3, P8
 	w.sound()
 }
 
+func TestWhatWaversIsNotExpected(t *testing.T) { // what is expected takes memory, in vain if the next build does otherwise again
+	w := newWorld(t)
+	s, a, b := w.state("s", 1), w.state("a", 1), w.state("b", 1)
+	next := []*cell{s, a}
+	x := w.derived("x", 0, func(r *run) int { return r.sum(next...) })
+	w.fresh(x)
+	turn := func(v int, srcs ...*cell) (expected bool) {
+		next = srcs
+		w.set(s, v)
+		w.fresh(x)
+		return x.plan.Load() != nil
+	}
+	require.True(t, turn(2, s, a), "what the first build did is expected of the second")
+	require.False(t, turn(3, s, b), "which did otherwise")
+	require.False(t, turn(4, s, a))
+	require.False(t, turn(5, s, b))
+	require.False(t, turn(6, s, b), "twice the same: from now on")
+	require.True(t, turn(7, s, b))
+
+	var many []*cell
+	for range 2 * fewDeps {
+		many = append(many, w.state("m", 1))
+	}
+	turn(8, append([]*cell{s, a}, many...)...)
+	turn(9, append([]*cell{s, b}, many...)...)
+	next = append([]*cell{s, a}, many...)
+	w.set(s, 10)
+	r := w.begin(x)
+	src, _ := x.Expected(r.gen)
+	require.Same(t, &s.Node, src, "of many watches most will be the same")
+	w.end(r, r.sum(next...))
+	w.sound()
+}
+
+func TestWatchedIsKnownWithoutTheLock(t *testing.T) { // P8: in whatever order a build comes back to its dependencies
+	w := newWorld(t)
+	a, b, c := w.state("a", 1), w.state("b", 1), w.state("c", 1)
+	x, y := w.sum("x", a, b), w.sum("y", a)
+	w.fresh(x)
+	r := w.begin(x)
+	require.False(t, a.Watched(r.gen))
+	r.slow(b, Value, nil)
+	require.True(t, b.Watched(r.gen))
+	require.False(t, a.Watched(r.gen), "in the last build only")
+	r.slow(c, Settled, nil)
+	require.False(t, c.Watched(r.gen), "of its value that build hears nothing")
+	r.slow(a, Value, nil)
+	w.fresh(y)
+	require.False(t, a.Watched(r.gen), "another build has come in between: it has to be looked up")
+	w.end(r, 1)
+	w.sound()
+}
+
 func TestDivergenceAppendsAndPrunesAtCommit(t *testing.T) { // P8
 	w := newWorld(t)
 	var src []*cell

@@ -49,6 +49,7 @@ const (
 	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
 	Weak
 
+	wavers  // its builds watch now this, now that: the next one need not be expected to do what the last did
 	queued  // in Queue.stale
 	changed // in Queue.changed
 	failed  // its value is a kept panic: never to be read without the lock
@@ -104,8 +105,8 @@ type out struct {
 	kind Kind
 }
 
-// Node is one vertex. All fields but Word and plan are guarded by the lock of the graph's
-// owner.
+// Node is one vertex. All fields but those that are atomic are guarded by the lock of the
+// graph's owner.
 type Node struct {
 	Word  atomic.Uint64 // see [Readable]
 	phase Phase
@@ -124,10 +125,10 @@ type Node struct {
 	waiters             int32 // Awaits that wait: they want it fresh, and count as dependents already
 	serial              uint32
 
-	at        uint64 // the epoch at which all that the value was made from was current
-	changedAt uint64 // the epoch since which the value is what it is
-	settledAt uint64 // the same for the settled result of an async value
-	mark      uint64 // the newest build that has watched this node, as far as it is known
+	at        uint64        // the epoch at which all that the value was made from was current
+	changedAt uint64        // the epoch since which the value is what it is
+	settledAt uint64        // the same for the settled result of an async value
+	mark      atomic.Uint64 // the newest build that has watched this node, as far as it is known
 }
 
 // Phase returns the node's phase.

@@ -69,9 +69,12 @@ func (n *Node) unplan() {
 	}
 }
 
+// fewDeps is how many watches are as cheap with the lock as a plan that is made in vain.
+const fewDeps = 3
+
 // replan expects of the next build what the last one has watched.
 func (n *Node) replan() {
-	if n.plan.Load() != nil || len(n.deps) == 0 {
+	if n.plan.Load() != nil || len(n.deps) == 0 || n.flags&wavers != 0 && len(n.deps) <= fewDeps {
 		return
 	}
 	p := &plan{}
