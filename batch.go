@@ -161,8 +161,8 @@ func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 
 // Batch runs fn and applies what it wrote through tx in one step, followed by one turn:
 // nobody sees some of the writes without the others. If fn panics nothing is applied.
-// Elements that are cold are built first (rule P11). Invalidate is not staged (D7). After
-// Close fn runs and nothing is applied. A nil fn is a *UsageError.
+// Elements that are not built yet are built first (rule P11). Invalidate is not staged
+// (D7). After Close fn runs and nothing is applied. A nil fn is a *UsageError.
 func (c *Container) Batch(fn func(tx *Tx)) {
 	c.valid("Batch")
 	if fn == nil {

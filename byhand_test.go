@@ -133,13 +133,18 @@ func (p *Pages) Close() {
 
 var pages = weir.NewFamily(func(n int) *weir.FutureProvider[Page] {
 	return weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (Page, error) {
+		ctx, stop := context.WithTimeout(ctx, 30*time.Second)
+		defer stop()
 		page, err := fetchPage(ctx, n)
-		if err == nil {
-			ref.CacheFor(10 * time.Second)
+		keep := 10 * time.Second
+		if err != nil {
+			keep = 2 * time.Second
 		}
+		ref.CacheFor(keep)                       // although nobody asks
+		time.AfterFunc(keep, ref.InvalidateSelf) // and no longer, whoever asks
 		return page, err
 	})
-}, weir.DisposeDelay(2*time.Second), weir.Timeout(30*time.Second))
+}, weir.DisposeDelay(2*time.Second))
 
 func Get(ctx context.Context, c *weir.Container, n int) (Page, error) {
 	return weir.Resolve(ctx, c, pages.Of(n))
@@ -149,7 +154,7 @@ func Get(ctx context.Context, c *weir.Container, n int) (Page, error) {
 
 func TestByHandAndWithWeir(t *testing.T) {
 	// Planted once, and found. By hand: a flight that stays in the map when it is cancelled, a stamp that does not move when somebody
-	// is back, a flight that is dropped when any caller leaves. With Weir: another time to keep it, another timeout.
+	// is back, a flight that is dropped when any caller leaves. With Weir: another time to keep it, another timeout, no timer that ends it.
 	type pager struct {
 		get   func(ctx context.Context, n int) (Page, error)
 		close func()
@@ -250,6 +255,32 @@ func TestByHandAndWithWeir(t *testing.T) {
 			require.EqualValues(t, 1, fetches.Load())
 			time.Sleep(3 * time.Second)
 			require.ErrorIs(t, get(time.Minute), errDown)
+			require.EqualValues(t, 2, fetches.Load())
+		})
+		run("nor longer, however often they are asked for", func(t *testing.T, p pager, get func(time.Duration) error) {
+			for range 60 { // every 1.1 seconds
+				require.NoError(t, get(time.Minute))
+				time.Sleep(1100 * time.Millisecond)
+			}
+			require.EqualValues(t, 6, fetches.Load())
+			time.Sleep(time.Minute)
+			fetches.Store(0)
+			fails = errDown
+			for range 6 {
+				require.ErrorIs(t, get(time.Minute), errDown)
+				time.Sleep(1100 * time.Millisecond)
+			}
+			require.EqualValues(t, 3, fetches.Load())
+		})
+		run("what was too slow is tried again", func(t *testing.T, p pager, get func(time.Duration) error) {
+			takes = time.Hour
+			require.ErrorIs(t, get(time.Minute), context.DeadlineExceeded)
+			takes = time.Second
+			for range 3 {
+				time.Sleep(900 * time.Millisecond)
+				_ = get(time.Minute)
+			}
+			require.NoError(t, get(time.Minute))
 			require.EqualValues(t, 2, fetches.Load())
 		})
 		run("a fetch has thirty seconds", func(t *testing.T, p pager, get func(time.Duration) error) {

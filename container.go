@@ -273,7 +273,7 @@ func (e *element) readable() bool {
 }
 
 // Exists reports whether p has an element that is built or building; of a family, any
-// member. It builds nothing.
+// member. It builds nothing. After Close it is false.
 func (c *Container) Exists(p AnyProvider) bool {
 	c.valid("Exists")
 	anyProviders([]AnyProvider{p}, "Exists")

@@ -125,7 +125,8 @@
 // last touched. Read is no listener but a touch; so are a write, and a Resolve or Await that
 // finds a value at rest. [Ref.CacheFor] keeps the element for a time after its last
 // listener left; a touch does not prolong that. A listener that comes back in time finds
-// everything as it was.
+// everything as it was. Nothing of this bounds the age of a value, or of a failure, that is
+// used all the time: a build ends itself with time.AfterFunc(d, ref.InvalidateSelf).
 //
 // [Ref.OnDispose] runs once for each build, when it is over: known to be stale, disposed, or
 // its container closed. The context is cancelled first, the hooks run last-registered-first,
@@ -263,8 +264,8 @@
 //
 // An asynchronous build fails by returning an error: it becomes the state, the last value
 // stays beside it, and Resolve and Await return it as it is. It is kept like a value: there
-// is a new attempt when a dependency changes, on [Container.Invalidate] or [Refresh], and
-// as its policy says if it has one ([Retry]).
+// is a new attempt when a dependency changes, on [Container.Invalidate] or [Refresh], when
+// the element has been disposed, and as its policy says if it has one ([Retry]).
 //
 // A panic in a build is kept as a [*PanicError], also a [runtime.Goexit]. A synchronous
 // build raises it again in each Read and Watch until it is rebuilt, an asynchronous one and
@@ -274,9 +275,10 @@
 // [*CycleError] with the path, also when two goroutines enter the cycle from opposite ends.
 //
 // Misuse is a [*UsageError], raised as a panic at the call that is wrong, with the provider
-// and the fix: a nil function, a zero Ref, OnCancel in a provider that is not AutoDispose, a
+// and the fix: a nil context, function or provider, a zero Ref, OnCancel in a provider that is not AutoDispose, a
 // Set from a synchronous build. In an asynchronous or Try build it is the error of the state.
 //
 // Comments in this package refer to rules by letter and number, L4 or C6. They are written
-// out in docs/rules.md. Those who know Riverpod find its words in docs/riverpod.md.
+// out in docs/rules.md. What programs need next, in a few lines each, is in docs/howto.md.
+// Those who know Riverpod find its words in docs/riverpod.md.
 package weir

@@ -54,6 +54,7 @@ type CycleError struct {
 	Path []string
 }
 
+// Error says what would wait for what, and how to break the cycle.
 func (e *CycleError) Error() string {
 	path := e.Path
 	if len(path) > 24 {
@@ -71,6 +72,7 @@ type PanicError struct {
 	Stack    []byte // the stack at that point
 }
 
+// Error says whose code it was and what it panicked with, without the stack.
 func (e *PanicError) Error() string {
 	name := e.Provider
 	if name != "" {
@@ -147,6 +149,7 @@ type UsageError struct {
 	hook     bool   // an OnDispose hook waits for itself: not to be kept by what it reads
 }
 
+// Error is the provider and the message.
 func (e *UsageError) Error() string {
 	if e.Provider == "" {
 		return "weir: " + e.Message

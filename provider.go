@@ -155,9 +155,10 @@ func Equal[S any](eq func(a, b S) bool) ProviderOption {
 }
 
 // Timeout ends a build that has not returned after d: its context is cancelled with
-// context.DeadlineExceeded as the cause, and the state is Failed with it (rule C6).
-// It is for asynchronous kinds and Try providers: a plain value has no way to fail. A d
-// that is not positive is a *UsageError.
+// context.DeadlineExceeded as the cause, and the state is Failed with it (rule C6), which
+// stays like any failure and is not retried: for a deadline of each attempt use
+// [context.WithTimeout] in the build function. It is for asynchronous kinds and Try
+// providers: a plain value has no way to fail. A d that is not positive is a *UsageError.
 func Timeout(d time.Duration) ProviderOption {
 	if d <= 0 {
 		misuse(nil, "Timeout(%v) is not positive", d)

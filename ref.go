@@ -339,8 +339,10 @@ func (r Ref) KeepAlive() *KeepAliveLink {
 
 // CacheFor keeps the element for d after its last listener left, if that is longer than
 // its delay; a listener that returns stops the time. The longest of several calls in one
-// build counts; it goes with the build. In a regular provider, and on a ref that is over,
-// it does nothing. A negative d is a *UsageError.
+// build counts; it goes with the build. It ends nothing: what is used more often than once
+// in its delay stays, until the build ends itself: time.AfterFunc(d, ref.InvalidateSelf).
+// In a regular provider, and on a ref that is over, it does nothing. A negative d is a
+// *UsageError.
 func (r Ref) CacheFor(d time.Duration) {
 	r.valid("CacheFor")
 	if d < 0 {

@@ -43,7 +43,7 @@ type ElementInfo struct {
 }
 
 // Snapshot lists the container's elements. All but the names is taken under the lock, so it
-// is consistent, and takes time in proportion to their number.
+// is consistent, and takes time in proportion to their number. After Close it is empty.
 func (c *Container) Snapshot() Snapshot {
 	c.valid("Snapshot")
 	c.tree.mu.Lock()

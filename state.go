@@ -28,7 +28,7 @@ func (p *StateProvider[T]) watchable(op string) *base { return p.origin().usable
 
 func (p *StateProvider[T]) identity() *base { return p.origin() }
 
-// Set makes v the value, building the element first if it is cold (rule P11), and
+// Set makes v the value, building the element first if it is not built (rule P11), and
 // delivers what follows from it before it returns, unless a turn is running already
 // (rule G4). A v that equals the value changes nothing (P1) but counts as a touch (L4).
 // Through a [Tx] it is staged until the batch ends (P6). After Close, or through a ref

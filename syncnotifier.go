@@ -163,7 +163,8 @@ func (p *NotifierProvider[N, T]) identity() *base { return p.origin() }
 
 // Notifier returns the notifier of the element, building it first if need be. It is no
 // dependency. A notifier whose Build failed is returned all the same; if create failed
-// Notifier raises that failure.
+// Notifier raises that failure. After Close it returns the last one; if there never was one
+// it raises an error that wraps [ErrContainerClosed] (G10).
 func (p *NotifierProvider[N, T]) Notifier(s Scope) N {
 	b := p.watchable("Notifier")
 	return notifierOf[N](scopeOf(s, b, "Notifier"), b)

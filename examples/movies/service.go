@@ -24,7 +24,7 @@ type fetchFunc func(ctx context.Context, n int) (filmPage, error)
 type pace struct {
 	latency  time.Duration // how long the upstream takes
 	delay    time.Duration // how long a page that nobody waits for goes on, in case somebody comes back
-	cacheFor time.Duration // how long a fetched page is kept after the last client had it
+	cacheFor time.Duration // how long a fetched page is kept
 	timeout  time.Duration // how long a fetch may take
 }
 
@@ -68,13 +68,16 @@ func newService(fetch fetchFunc, p pace) *service {
 				s.tally.add(n, cutOff)
 				return filmPage{}, cause // nobody sees it: a build that is over has no result
 			}
+			// A page is kept for cacheFor although nobody asks, a failure for the delay. The timer ends both then although
+			// somebody asks: each request that is answered at once starts the delay again, so a page that is asked for more
+			// often than that would stay for ever. Said here and not at the top, so that it holds for what was fetched only.
+			keep := p.cacheFor
 			if err != nil {
-				return filmPage{}, err
+				keep = p.delay
 			}
-			// Said here and not at the top, so that it holds for pages only: a fetch that was left alone or has failed is
-			// kept no longer than the delay.
-			ref.CacheFor(p.cacheFor)
-			return page, nil
+			ref.CacheFor(keep)
+			time.AfterFunc(keep, ref.InvalidateSelf) // does nothing if this build is over by then
+			return page, err
 		})
 	},
 		weir.Name("pages"),

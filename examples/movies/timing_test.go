@@ -198,6 +198,22 @@ func TestCacheTimeout(t *testing.T) {
 	})
 }
 
+// However often it is asked for, a page is fetched anew when it is too old.
+func TestCacheTimeoutUnderLoad(t *testing.T) {
+	bubble(t, func(t *testing.T, s *service) {
+		call(s, "GET", 1).want(t, 200, latency[1])
+		for range 9 {
+			time.Sleep(cacheFor / 10)
+			call(s, "GET", 1).want(t, 200, 0)
+		}
+		counts(t, s, 1, map[event]int{built: 1, disposed: 0})
+		time.Sleep(cacheFor / 10)
+		counts(t, s, 1, map[event]int{built: 1, disposed: 1})
+		call(s, "GET", 1).want(t, 200, latency[1])
+		counts(t, s, 1, map[event]int{built: 2, disposed: 1})
+	})
+}
+
 func TestDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T, s *service) {
 		first := call(s, "GET", 3)
