@@ -74,23 +74,25 @@ type rare struct {
 	reloads  int         // builds since then
 	chased   uint64      // the epoch of then
 	timeout  *timer
-	retry    *timer        // the retry that is pending
-	due      bool          // one is due, and waits for a listener
-	retries  bool          // the synchronous build in progress is to be retried
-	retryIn  time.Duration // after this
-	attempts int           // retries since the last success, reload or invalidation by hand
-	onDuty   chan struct{} // closed when a listener comes, or the build is over: for emit
-	notifier any           // of a notifier kind: the instance of this life
-	seat     *seat         // its
-	saving   *saving       // of a persisted state
-	outlook  *outlook      // of an observed element
-	retarget impl          // what its next build is made by, after UpdateOverrides
-	making   chan struct{} // closed when the instance that is being made is there
-	unmade   *PanicError   // what making it has failed with
-	running  uint64        // the newest build whose function has not returned
-	born     uint64        // builds before this one have nothing to do with the notifier
-	rested   any           // of an async value that is loading: the snapshot of the last result
-	amended  bool          // and a value was written beside the loading
+	retry    *timer                // the retry that is pending
+	due      bool                  // one is due, and waits for a listener
+	retries  bool                  // the synchronous build in progress is to be retried
+	retryIn  time.Duration         // after this
+	attempts int                   // retries since the last success, reload or invalidation by hand
+	onDuty   chan struct{}         // closed when a listener comes, or the build is over: for emit
+	notifier any                   // of a notifier kind: the instance of this life
+	seat     *seat                 // its
+	saving   *saving               // of a persisted state
+	outlook  *outlook              // of an observed element
+	label    atomic.Pointer[label] // of one that was told of
+	changed  []AnyProvider         // of one whose builds are told of: why the newest was made
+	retarget impl                  // what its next build is made by, after UpdateOverrides
+	making   chan struct{}         // closed when the instance that is being made is there
+	unmade   *PanicError           // what making it has failed with
+	running  uint64                // the newest build whose function has not returned
+	born     uint64                // builds before this one have nothing to do with the notifier
+	rested   any                   // of an async value that is loading: the snapshot of the last result
+	amended  bool                  // and a value was written beside the loading
 
 	joins []joined // listeners that came or left, not told yet
 }
@@ -156,6 +158,7 @@ func (e *element) init(c *Container, p *base, h host) {
 	}
 	if e.observed() {
 		e.Set(graph.Joins | graph.Observed)
+		e.more() // for good: events are made without the lock
 	}
 }
 

@@ -150,8 +150,25 @@ func (e *element) because() {
 	if e.rare != nil && e.reason != ReasonRetry {
 		e.rare.attempts = 0
 	}
+	if discarded := e.reason == ReasonReload && e.At() == 0; e.wants(evStarted) && !discarded {
+		e.rare.changed = e.changed()
+	}
 	e.builds++
 	e.cause = 0
+}
+
+// changed lists what is known to have changed of what e's last build has watched.
+func (e *element) changed() (ps []AnyProvider) {
+	if e.reason != ReasonReload {
+		return nil
+	}
+	for n := range e.Node.Changed {
+		p := n.Host.(*element).p.impl.(AnyProvider)
+		if !slices.Contains(ps, p) {
+			ps = append(ps, p)
+		}
+	}
+	return ps
 }
 
 // again makes the next build count as the one that was discarded.

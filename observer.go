@@ -49,6 +49,12 @@ type ProviderAddedEvent struct {
 type BuildStartedEvent struct {
 	Event
 	Reason BuildReason
+
+	// Changed lists the dependencies of the last build that were known to have changed when
+	// this one began, in the order in which that watched them: nil unless Reason is
+	// [ReasonReload]. Those behind a [Select] are among them whatever of them was selected,
+	// and what an asynchronous build has awaited if its result was another.
+	Changed []AnyProvider
 }
 
 // BuildEndedEvent says that a build function has returned.
@@ -142,8 +148,16 @@ func WithProfiling() ContainerOption {
 
 // event is the common part of an event of build gen of e. The lock is not held.
 func (e *element) event(gen uint64) Event {
-	return Event{e.p.impl.(AnyProvider), e.p.Name(), e.p.declared(), e.c, gen, time.Now()}
+	l := e.rare.label.Load()
+	if l == nil {
+		l = &label{e.p.Name(), e.p.declared()}
+		e.rare.label.Store(l)
+	}
+	return Event{e.p.impl.(AnyProvider), l.name, l.declared, e.c, gen, time.Now()}
 }
+
+// label is what an element is called in events: to make it takes as long as all else there.
+type label struct{ name, declared string }
 
 // events is a set of the events that somebody wants to hear of: the others cost nothing.
 type events uint16
@@ -229,7 +243,12 @@ func (e *element) started(gen uint64, why BuildReason, a *after) {
 	if !e.wants(evStarted) {
 		return
 	}
-	ev := BuildStartedEvent{e.event(gen), why}
+	ev := BuildStartedEvent{Event: e.event(gen), Reason: why}
+	e.c.tree.mu.Lock()
+	if e.newest == gen {
+		ev.Changed = e.rare.changed
+	}
+	e.c.tree.mu.Unlock()
 	e.c.announce(e.p, a, func(o *Observer) {
 		if o.BuildStarted != nil {
 			o.BuildStarted(ev)

@@ -289,6 +289,16 @@ func (g *Graph) CommitSame(n *Node, gen uint64) bool {
 // no moment for which n holds.
 func (g *Graph) Discard(n *Node) { n.at = 0 }
 
+// Changed calls yield for each dependency of the last build that is known to have changed
+// since. What lies behind a filter may have.
+func (n *Node) Changed(yield func(*Node) bool) {
+	for i := range n.deps {
+		if n.changedSince(i) && !yield(n.deps[i].src) {
+			return
+		}
+	}
+}
+
 // Outdated reports whether a dependency of the last build is known to have changed since.
 func (g *Graph) Outdated(n *Node) bool {
 	for i := range n.deps {
