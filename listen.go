@@ -55,7 +55,10 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	b := src.watchable("Listen")
 	at := scopeOf(s, b, "Listen")
 	l := listeningOf(b, opts)
-	x := &Subscription[S]{src: src, c: at.c, fn: fn}
+	x := &Subscription[S]{c: at.c, fn: fn}
+	if src.selects() {
+		x.part = &part[S]{src: src}
+	}
 	x.self, x.weak = x, l.weak
 	if l.onError != nil || l.done != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
 		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError, done: l.done}
@@ -65,6 +68,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	c := at.c
 	c.tree.mu.Lock()
 	if c.closed || at.overLocked() {
+		x.part = &part[S]{src: src} // there is no element to say what it is
 		x.detach()
 		c.done(&a)
 		return x
@@ -104,7 +108,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if x.x != nil {
 			seen = x.x.snapshot()
 		} else {
-			x.raw = x.e.host.raw()
+			x.part.raw = x.e.host.raw()
 		}
 		c.tree.unlock(&a)
 		x.first(seen, fail, l.fire, &a)
@@ -164,7 +168,11 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError
 // first gives s its first value, seen or what it selects of raw, or calls it with that,
 // without the lock.
 func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a *after) {
-	c, raw := s.c, s.raw
+	c := s.c
+	var raw any
+	if s.part != nil {
+		raw = s.part.raw
+	}
 	returned := false
 	defer func() {
 		if !returned {

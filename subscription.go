@@ -9,11 +9,14 @@ import (
 	"github.com/weir-go/weir/internal/graph"
 )
 
-// Bits of sub.state: any of them keeps a listener from being called.
+// Bits of sub.state.
 const (
 	subClosed   = 1 << iota
 	subPaused   // Pause
 	subArriving // Listen has not returned, or FireImmediately is running
+	subUnseen   // something was delivered before there was a channel
+
+	subSilent = subClosed | subPaused | subArriving // keeps a listener from being called
 )
 
 // sub is a listener without its type. The list and the counts are guarded by the lock.
@@ -197,10 +200,22 @@ type Subscription[S any] struct {
 	seen    snapshot[S] // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
 	changed atomic.Pointer[chan struct{}]
-	unseen  atomic.Bool // something was delivered before there was a channel
-	src     Source[S]
+	part    *part[S] // of a source that is not the whole of its element
 	c       *Container
-	raw     any // the snapshot that seen was selected from; the turn's
+}
+
+// part is what a listener to a selection needs besides.
+type part[S any] struct {
+	src Source[S]
+	raw any // the snapshot that seen was selected from; the turn's
+}
+
+// source is what s listens to.
+func (s *Subscription[S]) source() Source[S] {
+	if s.part != nil {
+		return s.part.src
+	}
+	return s.e.p.impl.(Source[S])
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.
@@ -296,9 +311,9 @@ func (s *Subscription[S]) Read() S {
 		}
 	}
 	if ref := s.owner(); ref.e != nil {
-		return Read(Scope(ref), s.src)
+		return Read(Scope(ref), s.source())
 	}
-	return Read(Scope(s.c), s.src)
+	return Read(Scope(s.c), s.source())
 }
 
 // Changed returns a channel that holds one signal when the value has changed since the
@@ -308,7 +323,7 @@ func (s *Subscription[S]) Changed() <-chan struct{} {
 	s.valid("Changed")
 	if s.changed.Load() == nil {
 		ch := make(chan struct{}, 1)
-		if s.changed.CompareAndSwap(nil, &ch) && s.unseen.Load() {
+		if s.changed.CompareAndSwap(nil, &ch) && s.state.Load()&subUnseen != 0 {
 			signal(ch)
 		}
 	}
@@ -327,10 +342,10 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		}
 	default:
 		raw := s.e.host.raw()
-		if raw == nil || s.failed == nil && s.e.host.holds(s.raw) {
+		if raw == nil || s.failed == nil && s.e.host.holds(s.part.raw) {
 			return
 		}
-		s.raw = raw
+		s.part.raw = raw
 		next.val, fail = s.selected(raw)
 		next.ok = true
 	}
@@ -389,7 +404,7 @@ func (s smallListener[S]) deliver(fail *PanicError) {
 func (s *Subscription[S]) differs(next snapshot[S]) bool {
 	prev := s.seen
 	if s.x == nil {
-		return s.src.differs(prev.val, next.val)
+		return s.part.src.differs(prev.val, next.val)
 	}
 	t := &s.e.c.turn.compared
 	if t.of != s.e || t.was != prev.word || t.now != next.word || next.val != nil && (t.prev != any(prev.val) || t.next != any(next.val)) {
@@ -411,8 +426,8 @@ func (s *Subscription[S]) of(at snapshot[S]) S {
 }
 
 func (s *Subscription[S]) signal() {
-	if !s.unseen.Load() {
-		s.unseen.Store(true)
+	if s.state.Load()&subUnseen == 0 {
+		s.state.Or(subUnseen)
 	}
 	if ch := s.changed.Load(); ch != nil {
 		signal(*ch)
@@ -436,7 +451,7 @@ func (s *Subscription[S]) selected(raw any) (next *S, fail *PanicError) {
 			fail = panicked(s.e.p, r)
 		}
 	}()
-	return s.src.view(raw), nil
+	return s.part.src.view(raw), nil
 }
 
 func signal(ch chan struct{}) {

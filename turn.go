@@ -355,7 +355,7 @@ func (c *Container) deliver(a *after) {
 	for calls := t.calls; t.next < len(calls); {
 		s := calls[t.next]
 		t.next++
-		if s == nil || s.state.Load() != 0 {
+		if s == nil || s.state.Load()&subSilent != 0 {
 			continue
 		}
 		t.made++
