@@ -40,6 +40,7 @@ type drive struct {
 	handed   bool      // another goroutine has taken the turn over
 	held     bool      // aim is held against disposal, to be released if the walk is lost
 	hold     bool      // aim counts as active for by
+	reading  bool      // the running build is counted in its container's reading
 	began    time.Time // of the running build, if it is observed
 	verify   bool      // aim is a build in flight, to be ended if it is out of date
 }
@@ -230,8 +231,8 @@ func (d *drive) build(e *element) {
 	}
 	gen := e.begin(d.by)
 	d.on, d.running = e, e
-	if !d.turn() {
-		e.c.reading++
+	if !d.turn() || d.aim.c != e.c { // a child's turn may build for its parent, whose own is not running then
+		d.reads()
 	}
 	d.t.mu.Unlock()
 	if e.observed() {
@@ -257,10 +258,19 @@ func (d *drive) build(e *element) {
 
 // built notes that the build function is done, one way or another.
 func (d *drive) built() {
-	if !d.turn() {
+	if d.reading {
 		d.running.c.reading--
 	}
-	d.on, d.running = nil, nil
+	d.on, d.running, d.reading = nil, nil, false
+}
+
+// reads counts the running build among those outside the turn of its container, which must
+// not begin inside it.
+func (d *drive) reads() {
+	if !d.reading {
+		d.reading = true
+		d.running.c.reading++
+	}
 }
 
 // compute is a frame to be found on the stack: see [computing].

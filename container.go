@@ -47,7 +47,7 @@ type Container struct {
 	selves   graph.List[selfCall] // notifiers' own listeners, to be called before all others
 	selfNews atomic.Bool          // there may be some of those
 	turn     turn
-	reading  int      // synchronous builds outside turns
+	reading  int      // synchronous builds outside its own turns
 	busy     int      // build functions and endings that are running
 	putOff   []putOff // elements that a turn left to the builds of others, and will come back to
 	puts     uint64   // of them, ever

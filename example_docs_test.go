@@ -4,9 +4,8 @@ package weir_test
 // listing there is a passage of an example or test, whatever its indentation.
 
 import (
-	"go/parser"
-	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,12 +45,15 @@ func TestListingsAreCodeThatRuns(t *testing.T) {
 		t.Fatal("no pages", err)
 	}
 	found := 0
-	for _, page := range pages {
+	for _, page := range append(pages, "README.md") {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(m[1], "package main\n") {
+				continue // a whole program: below
+			}
 			if found++; !strings.Contains(code.String(), "\n"+dense(m[1])) {
 				t.Errorf("%s: a listing that is no passage of an example or test:\n%s", page, m[1])
 			}
@@ -62,38 +64,77 @@ func TestListingsAreCodeThatRuns(t *testing.T) {
 	}
 }
 
-// The programs of README.md are whole, so that they cannot be part of a test; they must parse.
-func TestListingsOfTheReadmeParse(t *testing.T) {
+// The program of README.md is run as its readers would, and prints what stands below it there.
+func TestTheProgramOfTheReadmePrintsWhatItSays(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles and runs a program")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("the program cannot be run: there is no go command:", err)
+	}
 	text, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range listing.FindAllStringSubmatch(string(text), -1) {
-		code := m[1]
-		if !strings.HasPrefix(code, "package") {
-			code = "package p\n" + code
-		}
-		if _, err := parser.ParseFile(token.NewFileSet(), "README.md", code, parser.AllErrors); err != nil {
-			t.Errorf("%v in\n%s", err, code)
-		}
+	programs := regexp.MustCompile("(?s)```go\n(package main\n.*?)```\n\n```\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(programs) != 1 {
+		t.Fatalf("%d programs with what they print were found", len(programs))
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(file, []byte(programs[0][1]), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "run", file).CombinedOutput()
+	if err != nil || string(out) != programs[0][2] {
+		t.Errorf("%v\n%s\nREADME.md says\n%s", err, out, programs[0][2])
 	}
 }
 
-// The pages must not point at what is not there.
+// The pages must not point at what is not there, neither a file nor a heading.
 func TestLinksBetweenPagesHold(t *testing.T) {
 	span := regexp.MustCompile("`[^`\n]*`") // code is no link
-	link := regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`)
-	pages, _ := filepath.Glob("docs/*.md")
-	more, _ := filepath.Glob("docs/decisions/*.md")
-	for _, page := range append(append(pages, more...), "README.md", "CHANGELOG.md") {
+	link := regexp.MustCompile(`\]\(([^)#:\s]*)(?:#([^)\s]*))?\)`)
+	pages := []string{"README.md", "CHANGELOG.md", "SECURITY.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/decisions/*.md", "examples/*/*.md"} {
+		more, _ := filepath.Glob(pattern)
+		pages = append(pages, more...)
+	}
+	headings := 0
+	for _, page := range pages {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range link.FindAllStringSubmatch(span.ReplaceAllString(string(text), ""), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+			target := page
+			if m[1] != "" {
+				target = filepath.Join(filepath.Dir(page), m[1])
+			}
+			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: %v", page, err)
+			} else if m[2] != "" {
+				if headings++; !hasHeading(t, target, m[2]) {
+					t.Errorf("%s: %s has no heading #%s", page, target, m[2])
+				}
 			}
 		}
 	}
+	if headings < 10 {
+		t.Errorf("only %d links to headings were found: has the way they are written changed?", headings)
+	}
+}
+
+// hasHeading reports whether a heading of the page has that anchor, as sites that render Markdown make them.
+func hasHeading(t *testing.T, page, anchor string) bool {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		if strings.ReplaceAll(kept, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
 }

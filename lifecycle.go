@@ -201,7 +201,8 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 			e.noteUsage()
 		}
 	}
-	e.c.done(&a)
+	e.c.yield(e, &a)
+	a.rethrow()
 	return func() {
 		if h.removed.Swap(true) {
 			return

@@ -123,7 +123,9 @@ func newAbusedWorld(t *testing.T) *abusedWorld {
 
 	host := func(c *weir.Container, ref *weir.Ref, link **weir.KeepAliveLink) *weir.Subscription[int] {
 		return weir.Listen(c, weir.NewProvider(func(r weir.Ref) int {
-			*ref, *link = r, r.KeepAlive()
+			if *link == nil { // a rebuild is another's, who may be anywhere
+				*ref, *link = r, r.KeepAlive()
+			}
 			return 1
 		}, w.own()...), nil)
 	}

@@ -227,3 +227,36 @@ func TestL4DisposedElementsAreNotHeld(t *testing.T) {
 		runtime.KeepAlive(c)
 	})
 }
+
+func TestG3AChildsTurnThatBuildsForItsParent(t *testing.T) {
+	// The build of a parent's element is run by the turn of a child, and writes: the parent's turn must not begin inside it, for it may
+	// need that very build. Planted bug: a build that a turn runs is taken for one of its own container's.
+	guard(t, func(t *testing.T) {
+		c := newContainer(t)
+		s, on := listenState(1), listenState(0)
+		joined := weir.NewProvider(func(ref weir.Ref) int {
+			v := weir.Watch(ref, s)
+			if v == 2 {
+				on.Set(c, 1)
+			}
+			return v
+		})
+		gated := weir.NewProvider(func(ref weir.Ref) int {
+			if weir.Watch(ref, on) == 0 {
+				return 0
+			}
+			return weir.Watch(ref, joined)
+		})
+		var seen trace
+		weir.Listen(c, gated, func(_, next int) { seen.add("%d", next) })
+		tenant := weir.NewStateProvider(func(weir.Ref) int { return 0 }, weir.Scoped())
+		page := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, tenant) + weir.Watch(ref, joined) }, weir.Scoped(tenant))
+		child := weir.NewContainer(weir.WithParent(c), tenant.OverrideWithValue(10))
+		defer child.Close()
+		weir.Listen(child, page, nil)
+		s.Set(c, 2)
+		require.Equal(t, 12, weir.Read(child, page))
+		require.NoError(t, c.Flush(t.Context()))
+		seen.want(t, "by the parent's turn, afterwards", "2")
+	})
+}

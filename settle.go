@@ -239,7 +239,7 @@ func (c *Container) handOn(by *element) {
 		d.aim.Want() // whoever goes on may find this walk between two builds, or given up
 		d.aim.walkers++
 		d.held = true
-		d.running.c.reading++
+		d.reads()
 		x.passOn()
 	}
 }
