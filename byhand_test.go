@@ -257,6 +257,7 @@ func TestByHandAndWithWeir(t *testing.T) {
 			began := time.Now()
 			require.ErrorIs(t, get(time.Minute), context.DeadlineExceeded)
 			require.Equal(t, 30*time.Second, time.Since(began))
+			synctest.Wait() // the caller is told at once, the function sees its context end beside it
 			require.EqualValues(t, 1, cancelled.Load())
 		})
 	}
