@@ -34,7 +34,8 @@ type drive struct {
 	stop     error     // it cannot go on: a cycle, a closed container
 	next     *drive    // of by's
 	gen      uint64    // the build of by that needs it
-	await    bool      // it is an Await or a Resolve
+	await    bool      // it is an Await or a Resolve, or a loop
+	loop     bool      // it is a loop: a change is enough for it, and it may never come
 	over     func()    // what becomes of the rest after a Goexit
 	handed   bool      // another goroutine has taken the turn over
 	held     bool      // aim is held against disposal, to be released if the walk is lost
@@ -51,8 +52,11 @@ func (d *drive) join(by *element) {
 }
 
 // holds reports whether d, one of by's, still has to be waited for: an Await gives up when
-// its build is over, though its goroutine may not have come to it yet.
-func (d *drive) holds(by *element) bool { return d.on != nil && !(d.await && !by.live(d.gen)) }
+// its build is over, though its goroutine may not have come to it yet; and a loop over what
+// is at rest waits for whoever changes that, not for a build.
+func (d *drive) holds(by *element) bool {
+	return d.on != nil && !(d.await && !by.live(d.gen)) && !(d.loop && !d.on.pending())
+}
 
 func (d *drive) part(by *element) {
 	for at := &by.drives; *at != nil; at = &(*at).next {

@@ -1,13 +1,7 @@
 package weir
 
-// This file owns Listen, its options, and the loops over values that are made of it. The
-// subscription that it returns is in subscription.go.
-
-import (
-	"context"
-	"iter"
-	"sync/atomic"
-)
+// This file owns Listen and its options. The subscription that it returns is in
+// subscription.go, the loops that are made of it in values.go.
 
 // ListenOption is an option of [Listen].
 type ListenOption interface{ applyTo(*listening) }
@@ -16,6 +10,7 @@ type listening struct {
 	fire, weak bool
 	onError    func(error)
 	done       chan struct{}
+	from       Ref // whose build waits for a loop through a container
 }
 
 type listenOption func(*listening)
@@ -49,6 +44,15 @@ func OnError(fn func(error)) ListenOption {
 // watches do (G13). After Close, and through a ref that is over, the subscription is
 // closed. A first build that fails tells nobody, unless with [FireImmediately] (D14).
 func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...ListenOption) *Subscription[S] {
+	x, stop := listen(s, src, fn, opts...)
+	if stop != nil {
+		panic(stop)
+	}
+	return x
+}
+
+// listen is Listen; stop is a *CycleError, or misuse in an OnDispose hook.
+func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...ListenOption) (x *Subscription[S], stop error) {
 	if src == nil {
 		misuse(nil, "Listen to a nil source")
 	}
@@ -64,7 +68,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	if l.weak && l.fire {
 		misuse(b, "Weak with FireImmediately: a weak listener builds nothing that could be fired")
 	}
-	x := &Subscription[S]{src: src, c: at.c, fn: fn}
+	x = &Subscription[S]{src: src, c: at.c, fn: fn}
 	x.self, x.weak = x, l.weak
 	if l.onError != nil || l.done != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
 		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError, done: l.done}
@@ -76,9 +80,9 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	if c.closed || at.overLocked() {
 		x.detach()
 		c.done(&a)
-		return x
+		return x, nil
 	}
-	by := at.ref.builder()
+	by := at.builder(l.from)
 	a.from(at.ref.e)
 	there := false
 	defer func() {
@@ -100,10 +104,10 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		x.disown()
 		x.detach()
 		c.yield(by, &a)
-		if !isClosed(stop) {
-			panic(named(stop))
+		if isClosed(stop) {
+			return x, nil
 		}
-		return x
+		return nil, named(stop)
 	}
 	if !l.fire && !src.selects() { // nothing of the user's to be run
 		x.seen, x.failed = x.x.snapshot(), fail
@@ -128,7 +132,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		c.yield(by, &a)
 	}
 	a.rethrow()
-	return x
+	return x, nil
 }
 
 // arrive attaches s and brings its element up to date. The lock is held.
@@ -185,75 +189,4 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		}
 	}
 	returned = true
-}
-
-// Values is a loop over src: its current value, then the latest after each change. It is
-// a listener while it runs, and ends with ctx, the container, or the build of a ref. A
-// loop that is slower than the changes misses those in between and blocks nobody (rule
-// G9). A synchronous build that panics raises the panic in the loop (E1).
-func Values[S any](ctx context.Context, s Scope, src Source[S]) iter.Seq[S] {
-	if src == nil {
-		misuse(nil, "Values of a nil source")
-	}
-	b := src.watchable("Values")
-	scopeOf(s, b, "Values")
-	if ctx == nil {
-		misuse(b, "Values needs a context: use context.Background if there is none")
-	}
-	return func(yield func(S) bool) {
-		var slot atomic.Pointer[S]
-		var failed atomic.Pointer[error]
-		news, done := make(chan struct{}, 1), make(chan struct{})
-		sub := Listen(s, src, func(_, next S) {
-			failed.Store(nil)
-			slot.Store(&next)
-			signal(news)
-		}, FireImmediately(), OnError(func(err error) {
-			failed.Store(&err)
-			signal(news)
-		}), listenOption(func(l *listening) { l.done = done }))
-		defer sub.Close()
-		var last *S
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-done:
-				return
-			case <-news:
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			if err := failed.Load(); err != nil {
-				panic(*err)
-			}
-			next := slot.Swap(nil)
-			if next == nil || last != nil && !src.differs(last, next) {
-				continue
-			}
-			if last = next; !yield(*next) {
-				return
-			}
-		}
-	}
-}
-
-// Results is [Values] for asynchronous sources with loading skipped: each settled result,
-// as [AsyncValue.Result] has it.
-func Results[T any](ctx context.Context, s Scope, src AsyncSource[T]) iter.Seq2[T, error] {
-	if src == nil {
-		misuse(nil, "Results of a nil source")
-	}
-	values := Values(ctx, s, Source[AsyncValue[T]](src))
-	return func(yield func(T, error) bool) {
-		for v := range values {
-			if v.IsLoading() {
-				continue
-			}
-			if !yield(v.Result()) {
-				return
-			}
-		}
-	}
 }
