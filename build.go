@@ -35,7 +35,7 @@ type drive struct {
 	next     *drive    // of by's
 	gen      uint64    // the build of by that needs it
 	await    bool      // it is an Await or a Resolve, or a loop
-	loop     bool      // it is a loop: a change is enough for it, and it may never come
+	loop     *looping  // it is a loop: any change is enough for it, and none may come
 	over     func()    // what becomes of the rest after a Goexit
 	handed   bool      // another goroutine has taken the turn over
 	held     bool      // aim is held against disposal, to be released if the walk is lost
@@ -51,11 +51,16 @@ func (d *drive) join(by *element) {
 	d.next, by.drives = by.drives, d
 }
 
-// holds reports whether d, one of by's, still has to be waited for: an Await gives up when
-// its build is over, though its goroutine may not have come to it yet; and a loop over what
-// is at rest waits for whoever changes that, not for a build.
-func (d *drive) holds(by *element) bool {
-	return d.on != nil && !(d.await && !by.live(d.gen)) && !(d.loop && !d.on.pending())
+// waitsFor returns what d, one of by's, still waits for, or nil: an Await gives up when its
+// build is over, though its goroutine may not have come to it yet. Of a loop see [looping].
+func (d *drive) waitsFor(by *element) *element {
+	switch {
+	case d.await && !by.live(d.gen):
+		return nil
+	case d.loop != nil:
+		return d.loop.waitsFor(d.on)
+	}
+	return d.on
 }
 
 func (d *drive) part(by *element) {

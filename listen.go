@@ -9,8 +9,7 @@ type ListenOption interface{ applyTo(*listening) }
 type listening struct {
 	fire, weak bool
 	onError    func(error)
-	done       chan struct{}
-	from       Ref // whose build waits for a loop through a container
+	loop       *looping // what it is made for
 }
 
 type listenOption func(*listening)
@@ -70,8 +69,11 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}
 	x = &Subscription[S]{src: src, c: at.c, fn: fn}
 	x.self, x.weak = x, l.weak
-	if l.onError != nil || l.done != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
-		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError, done: l.done}
+	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
+		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError}
+		if l.loop != nil {
+			x.more.done = l.loop.done
+		}
 	}
 	x.state.Store(subArriving)
 	var a after
@@ -82,7 +84,10 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		c.done(&a)
 		return x, nil
 	}
-	by := at.builder(l.from)
+	by := at.ref.builder()
+	if l.loop != nil {
+		by = l.loop.builder()
+	}
 	a.from(at.ref.e)
 	there := false
 	defer func() {
@@ -98,6 +103,9 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
 			x.self = smallListener[S]{x}
 		}
+	}
+	if l.loop != nil {
+		x.self = l.loop.hears(x.self)
 	}
 	if stop != nil {
 		there = true

@@ -40,6 +40,7 @@ type turn struct {
 	changed   int       // elements left to be delivered in this sweep
 	used      int       // elements left to be told
 	calls     []*sub    // listeners being called
+	telling   *element  // whose, as long as one of them is left
 	next      int       // the next of them
 	compared  comparison
 	fail      *PanicError // what they are called with, if not with a value
@@ -89,6 +90,9 @@ func (c *Container) sweep(a *after) (v verdict) {
 	t := &c.turn
 	own := &t.own
 	for {
+		if t.next == len(t.calls) {
+			t.telling = nil
+		}
 		c.update()
 		if d.handed { // its build has waited for something
 			d.aim.release()
@@ -316,7 +320,7 @@ func (c *Container) collect() {
 		return
 	}
 	e := n.Host.(*element)
-	t.fail = e.fail
+	t.telling, t.fail = e, e.fail
 	for s := e.first; s != nil; s = s.next {
 		t.calls = append(t.calls, s)
 	}
