@@ -18,8 +18,8 @@ type buildContext struct {
 	cancel context.CancelCauseFunc
 }
 
-// refKey is where the context of a build has its Ref, so that a Resolve with a context
-// derived from it is known to be the build's own (rule E2).
+// refKey is where the context of a build has its Ref, so that a Resolve or a loop with a
+// context derived from it is known to be the build's own (rule E2).
 type refKey struct{}
 
 // refIn is the Ref of the build that ctx is derived from the context of, or the zero Ref.

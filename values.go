@@ -17,6 +17,8 @@ import (
 // build function goes through, by its ref or with a context derived from its own, raises a
 // *CycleError where it would wait for a build that waits for this one (E2); one on another
 // goroutine is taken for a listener that nobody waits for.
+//
+// It must not be gone through in a listener or a hook: what it waits for comes after these.
 func Values[S any](ctx context.Context, s Scope, src Source[S]) iter.Seq[S] {
 	if src == nil {
 		misuse(nil, "Values of a nil source")
