@@ -5,6 +5,8 @@ package weir
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/weir-go/weir/internal/graph"
 )
 
 // Tx is the scope of one [Container.Batch]. State that is read through it shows what was
@@ -32,16 +34,16 @@ type staged struct {
 // writable is a provider whose value may be written, without its type.
 type writable interface {
 	identity() *base
-	// isChange reports whether w differs from e's value; it runs user code.
-	isChange(e *element, w staged) bool
+	// compare returns e's value, and whether w differs from it; it runs user code.
+	compare(e *element, w *staged) (was look, change bool)
 	// apply makes w the value, or tells those who want to hear of a value that is the
 	// same; the lock is held.
-	apply(e *element, w staged, change bool)
+	apply(e *element, w *staged, change bool)
 	// raw returns a pointer to w's value.
-	raw(w staged) any
+	raw(w *staged) any
 }
 
-func (p *provider[T]) raw(w staged) any {
+func (p *provider[T]) raw(w *staged) any {
 	if p.pack == nil {
 		return w.next
 	}
@@ -50,7 +52,7 @@ func (p *provider[T]) raw(w staged) any {
 }
 
 // staged is w's value.
-func (p *provider[T]) staged(w staged) T {
+func (p *provider[T]) staged(w *staged) T {
 	if p.pack != nil {
 		return p.unpack(w.word)
 	}
@@ -68,13 +70,13 @@ func (p *provider[T]) stage(w *staged, v T) {
 	w.next = next
 }
 
-func (p *provider[T]) isChange(e *element, w staged) bool {
+func (p *provider[T]) compare(e *element, w *staged) (was look, change bool) {
 	x := e.host.(*cell[T])
-	old, ok := x.load()
-	return !ok || x.from.Load().unlike(old, p.staged(w))
+	at := x.snapshot()
+	return at.look(), !at.ok || x.from.Load().unlike(x.as.of(at), p.staged(w))
 }
 
-func (p *provider[T]) apply(e *element, w staged, change bool) {
+func (p *provider[T]) apply(e *element, w *staged, change bool) {
 	if x := e.host.(*cell[T]); change {
 		x.write(p.staged(w))
 	} else {
@@ -119,13 +121,13 @@ func (tx *Tx) lookup(c *Container, p *base) int {
 func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 	tx, c := at.tx, at.c
 	for {
-		old, before := tx.staged(c, &p.base)
-		v := next
+		var old staged
+		before, v := false, next
 		if f != nil {
 			var last T
-			switch {
+			switch old, before = tx.staged(c, &p.base); {
 			case before:
-				last = p.staged(old)
+				last = p.staged(&old)
 			case c.closing.Load():
 				return p.discard(at, f, next) // nothing will be applied
 			default:
@@ -178,7 +180,7 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 
 // target is a staged write and what it was compared with.
 type target struct {
-	staged
+	*staged
 	e      *element
 	was    look
 	fail   *PanicError
@@ -190,13 +192,15 @@ func (tx *Tx) commit() {
 	t := c.tree
 	var room [4]target
 	var a after
-	done := false
+	done, held := false, false
 	targets := room[:0]
 	letGo := func() {
-		for _, w := range targets {
-			w.e.release()
+		if held {
+			for i := range targets {
+				targets[i].e.release()
+			}
 		}
-		targets = targets[:0]
+		targets, held = targets[:0], false
 	}
 	defer func() {
 		if !done { // the user's function panicked, or the container is closed
@@ -206,35 +210,42 @@ func (tx *Tx) commit() {
 		}
 	}()
 	for !c.closing.Load() {
-		for _, w := range tx.writes {
-			at := place{c: w.c, by: w.by}
-			e, fail := w.c.current(w.p.identity(), at, true, &a)
-			switch {
-			case e == nil && at.gone(): // written through a notifier that is over by now
-				continue
-			case e == nil:
-				return // closed
+		held = !tx.ready()
+		for i := range tx.writes {
+			w := &tx.writes[i]
+			x := target{staged: w}
+			if held {
+				at := place{c: w.c, by: w.by}
+				switch x.e, x.fail = w.c.current(w.p.identity(), at, true, &a); {
+				case x.e == nil && at.gone(): // written through a notifier that is over by now
+					continue
+				case x.e == nil:
+					return // closed
+				}
+			} else if x.e = w.c.table.find(w.p.identity()); x.e == nil {
+				break // disposed meanwhile
 			}
-			targets = append(targets, target{staged: w, e: e, fail: fail})
-			x := &targets[len(targets)-1]
-			x.was = e.host.look()
-			x.change = fail != nil || w.p.isChange(e, w)
+			targets = append(targets, x)
+			at := &targets[len(targets)-1] // it is held: the comparison may panic
+			at.was, at.change = w.p.compare(x.e, w)
+			at.change = at.change || x.fail != nil
 		}
 		t.mu.Lock()
-		if !unmoved(targets) {
+		if !held && len(targets) < len(tx.writes) || !unmoved(targets) {
 			letGo()
-			c.settle(&a) // somebody wrote meanwhile: compare again
+			c.settle(&a) // somebody was here meanwhile: compare again
 			continue
 		}
 		// A reader without the lock that sees one of the new values must see all of them.
-		for _, w := range targets {
-			if w.change {
+		for i := range targets {
+			if w := &targets[i]; w.change {
 				w.e.Hide()
 			}
 		}
-		for _, w := range targets { // all marks before the first new value is visible
+		for i := range targets { // all marks before the first new value is visible
 			// What was written before in this batch may have made it stale: it is as if it
 			// had been brought up to date before its own write.
+			w := &targets[i]
 			t.graph.Settle(&w.e.Node)
 			if w.change {
 				t.writes++
@@ -245,13 +256,14 @@ func (tx *Tx) commit() {
 				}
 			}
 		}
-		for _, w := range targets {
+		for i := range targets {
+			w := &targets[i]
 			w.p.apply(w.e, w.staged, w.change)
 			w.e.byHand()
 			w.e.touchLocked()
 		}
-		for _, w := range targets {
-			w.e.Show()
+		for i := range targets {
+			targets[i].e.Show()
 		}
 		t.endStale(&a)
 		letGo()
@@ -261,9 +273,25 @@ func (tx *Tx) commit() {
 	}
 }
 
+// ready reports whether everything that was written is there to be compared, as it mostly
+// is. What is not must be built first, and none of the others be disposed meanwhile.
+func (tx *Tx) ready() bool {
+	for i := range tx.writes {
+		w := &tx.writes[i]
+		if w.by != nil && !w.by.sits() || w.c.closing.Load() {
+			return false
+		}
+		if e := w.c.table.find(w.p.identity()); e == nil || e.Word.Load()&graph.Readable == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // unmoved reports whether all targets are still what they were compared with.
 func unmoved(targets []target) bool {
-	for _, w := range targets {
+	for i := range targets {
+		w := &targets[i]
 		if w.e.dead || !w.e.Fresh() || w.e.host.look() != w.was || w.e.fail != w.fail || w.c.closed || w.by != nil && !w.by.sits() {
 			return false
 		}

@@ -143,7 +143,7 @@ func (e *element) detach(why error, a *after) {
 		s.detach()
 	}
 	if l.links > 0 && e.auto() { // the links die with the build: nothing may keep e now
-		e.rare.since = e.c.now()
+		e.times.since = e.c.now()
 		e.noteUsage()
 	}
 	x := &ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}

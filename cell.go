@@ -147,8 +147,10 @@ func (x *cell[S]) release(changed bool) {
 // keep makes w the small value. Bits that are the same are the same value for those who
 // have seen it, but NaN is never equal to itself: the next one is another NaN.
 func (x *cell[S]) keep(w uint64) {
-	if v := x.as.unpack(w); w == x.word.Load() && x.as.unlike(v, v) {
-		w ^= 1
+	if w == x.word.Load() {
+		if v := x.as.unpack(w); x.as.unlike(v, v) {
+			w ^= 1
+		}
 	}
 	x.word.Store(w)
 	if !x.filled.Load() {
@@ -219,8 +221,11 @@ func (x *cell[S]) raw() any {
 	return nil
 }
 
-func (x *cell[S]) look() look {
-	switch at := x.snapshot(); {
+func (x *cell[S]) look() look { return x.snapshot().look() }
+
+// look is the snapshot without its type.
+func (at snapshot[S]) look() look {
+	switch {
 	case at.val != nil:
 		return look{raw: at.val}
 	case at.ok:

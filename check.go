@@ -27,7 +27,7 @@ func (c *Container) inconsistent() error {
 	}
 	for e := range c.table.all {
 		listeners, active, weak := 0, 0, false
-		for s := e.first; s != nil; s = s.next {
+		for s := range e.listeners.all {
 			switch {
 			case s.state.Load()&subClosed != 0:
 				fail(e, "a closed listener is in the list")
@@ -46,7 +46,7 @@ func (c *Container) inconsistent() error {
 		if weak != e.Has(graph.Weak) {
 			fail(e, "weak listeners: %v, marked: %v", weak, e.Has(graph.Weak))
 		}
-		listeners += e.resolvers
+		listeners += int(e.resolvers)
 		active += int(e.holds)
 		for _, err := range e.Check(listeners, active) {
 			fail(e, "%v", err)
@@ -63,7 +63,7 @@ func (c *Container) inconsistent() error {
 		if e.dead {
 			fail(e, "dead, but in the table")
 		}
-		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && len(e.later) == 0 && !c.waitedFor(e) {
+		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && e.later == nil && !c.waitedFor(e) {
 			fail(e, "stale and wanted, but not queued (%d walkers, reason %v, life %v)", e.walkers, e.reason, e.life != nil)
 		}
 	}

@@ -51,7 +51,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	why := ErrContainerClosed
 	for _, e := range c.dependentsFirst() {
 		e.end(why, a)
-		for s := e.first; s != nil; s = e.first {
+		for s := e.listeners.last(); s != nil; s = e.listeners.last() {
 			s.detach()
 		}
 		e.wakeWaiters(&causeError{e.p, why})

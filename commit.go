@@ -51,7 +51,7 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.more()
 	}
 	if e.rare != nil {
-		e.rare.built = e.c.now()
+		e.times.built = e.c.now()
 		e.rare.stop = nil
 		e.rare.retries = false
 		e.unretry()
@@ -71,8 +71,8 @@ func (e *element) timed() {
 func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	t := e.c.tree
 	e.untimed()
-	if r := e.rare; r != nil && r.built > 0 {
-		r.lasted = e.c.now() - r.built
+	if e.rare != nil && e.times.built > 0 {
+		e.times.lasted = e.c.now() - e.times.built
 	}
 	ok := t.graph.Commit(&e.Node)
 	switch {

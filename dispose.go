@@ -160,10 +160,11 @@ func (e *element) woken() {
 		close(e.wake)
 		e.wake = nil
 	}
-	if len(e.later) == 0 {
+	if e.later == nil {
 		return
 	}
-	for _, n := range e.later {
+	for x := e.later; x != nil; x = x.next {
+		n := x.n
 		c := n.Host.(*element).c
 		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
 		n.Want()

@@ -19,30 +19,36 @@ type element struct {
 	host   host
 	future asyncKind // nil for kinds that cannot fail
 
-	life   *life       // what the live build owns; nil for a plain value
-	fail   *PanicError // what the last synchronous build ended with, if not with a value
-	first  *sub        // listeners in order of subscription
-	last   *sub
-	drives *drive        // what its build waits for or runs: the edges of the search for cycles
-	wake   chan struct{} // closed when the build that is running, or its end, is done; made by who waits
-	rare   *rare
+	life      *life       // what the live build owns; nil for a plain value
+	fail      *PanicError // what the last synchronous build ended with, if not with a value
+	listeners listeners
+	later     *later        // what turns want brought up to date when this one is built
+	drives    *drive        // what its build waits for or runs: the edges of the search for cycles
+	wake      chan struct{} // closed when the build that is running, or its end, is done; made by who waits
+	times     *times        // nil for what is regular and has no rare part
+	rare      *rare
 
 	newest    uint64 // the newest build, over or not
 	builds    uint32
-	resolvers int   // calls of Resolve that wait
-	walkers   int   // readers that are bringing it up to date
+	resolvers int32 // calls of Resolve that wait
+	walkers   int32 // readers that are bringing it up to date
 	holds     int32 // builds that are about to watch it, and count as active users
 	depth     int32 // of nested first builds
 	cause     endCause
-	reason    BuildReason   // of the newest build
-	selfEnds  int           // how often in a row its synchronous build has ended itself
-	later     []*graph.Node // what a turn wants brought up to date when this one is built
-	async     bool          // its build function has a goroutine of its own
-	news      bool          // its synchronous build has a result other than the last (rule D10)
-	dead      bool          // out of the table
-	inUsage   bool          // in its container's list
+	reason    BuildReason // of the newest build
+	selfEnds  int32       // how often in a row its synchronous build has ended itself
+	async     bool        // its build function has a goroutine of its own
+	news      bool        // its synchronous build has a result other than the last (rule D10)
+	dead      bool        // out of the table
+	inUsage   bool        // in its container's list
 	inDying   bool
 	ending    int8 // ends whose hooks are running
+}
+
+// later is a list of elements that turns have put off until another is built.
+type later struct {
+	n    *graph.Node
+	next *later
 }
 
 // endCause is why the next build is made.
@@ -67,7 +73,6 @@ type rare struct {
 	writes   uint64      // of the tree, when reloads was last 0
 	reloads  int         // builds since then
 	chased   uint64      // the epoch of then
-	timer    *timer      // its disposal, in its container's heap
 	timeout  *timer
 	retry    *timer        // the retry that is pending
 	due      bool          // one is due, and waits for a listener
@@ -87,12 +92,18 @@ type rare struct {
 	rested   any           // of an async value that is loading: the snapshot of the last result
 	amended  bool          // and a value was written beside the loading
 
+	joins []joined // listeners that came or left, not told yet
+}
+
+// times is what is AutoDispose or has a rare part keeps of its container's clock; 0 is no
+// time.
+type times struct {
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left
 	touched atomic.Int64  // the last touch without the lock
-	joins   []joined      // listeners that came or left, not told yet
-	lasted  time.Duration // the last build
-	built   time.Duration // when it began
+	built   time.Duration // when the newest build began
+	lasted  time.Duration // how long it took
+	timer   *timer        // the disposal, in its container's heap
 }
 
 // joined is a listener or dependent that came or left.
@@ -137,7 +148,11 @@ func (e *element) init(c *Container, p *base, h host) {
 	e.Host, e.Queue = e, &c.queue
 	if s := p.settings(); s.auto {
 		e.Set(graph.Auto | graph.Usage)
-		e.rare = &rare{}
+		if p.kind == plainKind {
+			e.times = &times{}
+		} else {
+			e.more()
+		}
 	}
 	if e.observed() {
 		e.Set(graph.Joins | graph.Observed)
@@ -150,7 +165,15 @@ func (e *element) auto() bool { return e.p.settings().auto }
 // more is the rare part, made when it is first needed.
 func (e *element) more() *rare {
 	if e.rare == nil {
-		e.rare = &rare{}
+		if e.times != nil {
+			e.rare = &rare{}
+			return e.rare
+		}
+		x := &struct {
+			rare
+			times
+		}{}
+		e.rare, e.times = &x.rare, &x.times
 	}
 	return e.rare
 }
@@ -178,14 +201,17 @@ func (e *element) NodeEvent(ev graph.Event) {
 		e.ownedSwitched(ev == graph.On)
 		return
 	case graph.OnDuty:
+		if e.life == nil && e.rare == nil {
+			return // nobody to tell
+		}
 		e.wakeEmitters()
 	case graph.OffDuty:
-		if e.auto() {
-			e.rare.since = e.c.now()
+		if e.auto() && !e.hasty() {
+			e.times.since = e.c.now()
 		}
 	case graph.Unused:
-		if e.auto() {
-			e.rare.left = e.c.now()
+		if e.auto() && !e.hasty() {
+			e.times.left = e.c.now()
 		}
 	case graph.Added, graph.Removed:
 		e.more().joins = append(e.more().joins, joined{ev == graph.Added, e.life != nil && e.life.joins, e.observed()})

@@ -18,7 +18,7 @@ func (e *element) launch(a *after) {
 	t := c.tree
 	e.because()
 	r := e.more()
-	r.built = c.now()
+	e.times.built = c.now()
 	gen := t.graph.Begin(&e.Node, true)
 	e.newest = gen
 	r.running = gen
@@ -88,7 +88,7 @@ func (e *element) returned(gen uint64, a *after) {
 	}
 	if e.Gen() == gen {
 		e.untimed()
-		r.lasted = e.c.now() - r.built
+		e.times.lasted = e.c.now() - e.times.built
 	}
 	if s := r.next; s != nil && e.Gen() != s.gen {
 		e.forgetNext()

@@ -286,7 +286,10 @@ func (e *element) delay() time.Duration {
 
 // due is when e is to be disposed, if it stays unused.
 func (e *element) due() time.Duration {
-	r := e.rare
+	if e.hasty() {
+		return 0
+	}
+	r := e.times
 	at := plus(max(r.since, time.Duration(r.touched.Load())), e.delay())
 	if e.life != nil && e.life.cacheFor > 0 {
 		at = max(at, plus(max(r.left, r.built), e.life.cacheFor))
@@ -294,12 +297,16 @@ func (e *element) due() time.Duration {
 	return at
 }
 
+// hasty reports whether e is disposed as soon as it is unused, whenever that is: then
+// nobody needs to look at the clock.
+func (e *element) hasty() bool { return e.life == nil && e.rare == nil && e.delay() == 0 }
+
 // consider puts e on its way out if nobody uses it.
 func (e *element) consider() {
 	if !e.unused() || e.inDying || e.c.closed {
 		return
 	}
-	if at := e.due(); at > e.c.now() {
+	if at := e.due(); at > 0 && at > e.c.now() {
 		e.c.schedule(e, at, disposeTimer)
 		return
 	}
@@ -311,14 +318,14 @@ func (e *element) consider() {
 // touch notes a use that is no listener: one more full delay (rule L4). It needs no lock.
 func (e *element) touch() {
 	if e.Word.Load()&graph.Touch != 0 {
-		e.rare.touched.Store(int64(e.c.now()))
+		e.times.touched.Store(int64(e.c.now()))
 	}
 }
 
 // touchLocked is touch with the lock held.
 func (e *element) touchLocked() {
-	if e.auto() && !e.Active() {
-		e.rare.touched.Store(int64(e.c.now()))
+	if e.auto() && !e.Active() && !e.hasty() {
+		e.times.touched.Store(int64(e.c.now()))
 	}
 }
 
@@ -331,11 +338,13 @@ func (e *element) dispose(a *after) {
 	e.tellLeft(a)
 	if r := e.rare; r != nil {
 		r.outlook = nil
-		r.since, r.left = 0, 0
-		r.touched.Store(0)
 		e.unsave()
 		r.saving = nil
 		r.vacate(e.newest) // the next life has another notifier (N1)
+	}
+	if r := e.times; r != nil {
+		r.since, r.left, r.built = 0, 0, 0
+		r.touched.Store(0)
 		e.c.unschedule(e)
 	}
 	e.untimed()
@@ -379,7 +388,7 @@ func (l *KeepAliveLink) Close() {
 	e.c.tree.mu.Lock()
 	if e.live(l.gen) && e.life != nil && e.life.links > 0 {
 		e.life.links--
-		e.rare.since = max(e.rare.since, e.c.now())
+		e.times.since = max(e.times.since, e.c.now())
 		e.consider()
 	}
 	e.c.done(&a)

@@ -57,16 +57,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}
 	b := src.watchable("Listen")
 	at := scopeOf(s, b, "Listen")
-	var l listening
-	for _, o := range opts {
-		if o == nil {
-			misuse(b, "a nil ListenOption was given")
-		}
-		o.applyTo(&l)
-	}
-	if l.weak && l.fire {
-		misuse(b, "Weak with FireImmediately: a weak listener builds nothing that could be fired")
-	}
+	l := listeningOf(b, opts)
 	x = &Subscription[S]{src: src, c: at.c, fn: fn}
 	x.self, x.weak = x, l.weak
 	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
@@ -141,6 +132,24 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}
 	a.rethrow()
 	return x, nil
+}
+
+// listeningOf is what opts come to; of none it takes no memory.
+func listeningOf(p *base, opts []ListenOption) listening {
+	if len(opts) == 0 {
+		return listening{}
+	}
+	var l listening
+	for _, o := range opts {
+		if o == nil {
+			misuse(p, "a nil ListenOption was given")
+		}
+		o.applyTo(&l)
+	}
+	if l.weak && l.fire {
+		misuse(p, "Weak with FireImmediately: a weak listener builds nothing that could be fired")
+	}
+	return l
 }
 
 // arrive attaches s and brings its element up to date. The lock is held.

@@ -352,6 +352,9 @@ func (r Ref) CacheFor(d time.Duration) {
 	if e.auto() && e.live(r.gen) {
 		l := e.lived()
 		l.cacheFor = max(l.cacheFor, d)
+		if e.rare == nil && e.times.left == 0 { // a build that is not timed
+			e.times.built = e.c.now()
+		}
 	}
 }
 

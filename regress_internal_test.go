@@ -15,7 +15,7 @@ type watchedState struct {
 	then func()
 }
 
-func (s watchedState) apply(e *element, w staged, change bool) {
+func (s watchedState) apply(e *element, w *staged, change bool) {
 	s.writable.apply(e, w, change)
 	s.then()
 }

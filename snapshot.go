@@ -39,7 +39,7 @@ type ElementInfo struct {
 	Generation   uint64        // of the newest build; grows in one container
 	Builds       int           // in this life
 	LastBuild    time.Duration // how long the last one that is done took
-	Age          time.Duration // since the newest build began; both may be 0 for a plain value that is regular and not observed
+	Age          time.Duration // since the newest build began; both may be 0 for a plain or regular value that is not observed
 }
 
 // Snapshot lists the container's elements. All but the names is taken under the lock, so it
@@ -122,10 +122,10 @@ func (e *element) info() ElementInfo {
 	info := ElementInfo{
 		Provider: e.p.impl.(AnyProvider), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
-		Listeners: e.Users(), Paused: e.Users() - e.resolvers,
+		Listeners: e.Users(), Paused: e.Users() - int(e.resolvers),
 		Generation: e.newest, Builds: int(e.builds),
 	}
-	for s := e.first; s != nil; s = s.next {
+	for s := range e.listeners.all {
 		switch {
 		case s.weak:
 			info.Weak++
@@ -147,7 +147,7 @@ func (e *element) info() ElementInfo {
 	if e.unused() {
 		info.DisposeIn = max(e.due()-e.c.now(), 1)
 	}
-	if r := e.rare; r != nil && r.built > 0 {
+	if r := e.times; r != nil && r.built > 0 {
 		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built
 	}
 	return info

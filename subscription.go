@@ -18,17 +18,17 @@ const (
 
 // sub is a listener without its type. The list and the counts are guarded by the lock.
 type sub struct {
-	e          *element
-	self       interface{ deliver(fail *PanicError) }
-	prev, next *sub
-	more       *subMore // fixed by Listen
-	state      atomic.Int32
-	pauses     int32
-	turn       uint32 // of the last call
-	calls      uint32 // in that turn
-	weak       bool
-	on         bool // counts as active
-	inner      bool // an outlook: no listener of the user's
+	e      *element
+	self   interface{ deliver(fail *PanicError) }
+	more   *subMore // fixed by Listen
+	state  atomic.Int32
+	pauses int32
+	at     int32  // where it is in its element's list
+	turn   uint32 // of the last call
+	calls  uint32 // in that turn
+	weak   bool
+	on     bool // counts as active
+	inner  bool // an outlook: no listener of the user's
 }
 
 // subMore is what few listeners have.
@@ -37,6 +37,75 @@ type subMore struct {
 	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
+}
+
+// listeners are those of one element in order of subscription. The zero value is ready.
+// A slice, not a list that is linked through them: a turn copies it to call them, and
+// following the links through memory took as long as the calls.
+type listeners struct {
+	subs []*sub // nil where one has left
+	left int    // how many have
+	room [1]*sub
+}
+
+func (l *listeners) add(s *sub) {
+	if l.subs == nil {
+		l.subs = l.room[:0]
+	}
+	s.at = int32(len(l.subs))
+	l.subs = append(l.subs, s)
+}
+
+func (l *listeners) remove(s *sub) {
+	l.subs[s.at] = nil
+	l.left++
+	for k := len(l.subs) - 1; k >= 0 && l.subs[k] == nil; k-- {
+		l.subs = l.subs[:k]
+		l.left--
+	}
+	switch {
+	case len(l.subs) == 0 && cap(l.subs) > 64:
+		l.subs = nil
+	case l.left > 16 && l.left*2 > len(l.subs):
+		all := l.subs
+		if l.subs = l.subs[:0]; cap(all) > 64 && len(all)*4 < cap(all) {
+			l.subs = make([]*sub, 0, len(all))
+		}
+		for _, o := range all {
+			if o != nil {
+				l.add(o)
+			}
+		}
+		clear(all[min(len(l.subs), len(all)):])
+		l.left = 0
+	}
+}
+
+// all calls yield for each, first to last; yield must not remove any.
+func (l *listeners) all(yield func(*sub) bool) {
+	for _, s := range l.subs {
+		if s != nil && !yield(s) {
+			return
+		}
+	}
+}
+
+// last is the latest, nil if there is none.
+func (l *listeners) last() *sub {
+	if k := len(l.subs); k > 0 {
+		return l.subs[k-1]
+	}
+	return nil
+}
+
+// weak reports whether any of them is.
+func (l *listeners) weak() bool {
+	for s := range l.all {
+		if s.weak {
+			return true
+		}
+	}
+	return false
 }
 
 // owner is the build that s was made through, or the zero Ref.
@@ -50,12 +119,7 @@ func (s *sub) owner() Ref {
 // attach puts s in e's list and counts it. The lock is held.
 func (s *sub) attach() {
 	e := s.e
-	if s.prev = e.last; s.prev != nil {
-		s.prev.next = s
-	} else {
-		e.first = s
-	}
-	e.last = s
+	e.listeners.add(s)
 	if s.more != nil && s.more.via != nil && s.more.via != e.c {
 		if s.more.via.away == nil {
 			s.more.via.away = map[*sub]struct{}{}
@@ -87,23 +151,9 @@ func (s *sub) detach() {
 	s.state.Or(subClosed)
 	e := s.e
 	if e != nil {
-		if s.prev != nil {
-			s.prev.next = s.next
-		} else {
-			e.first = s.next
-		}
-		if s.next != nil {
-			s.next.prev = s.prev
-		} else {
-			e.last = s.prev
-		}
-		s.prev, s.next = nil, nil
+		e.listeners.remove(s)
 		if s.weak {
-			weak := false
-			for o := e.first; o != nil && !weak; o = o.next {
-				weak = o.weak
-			}
-			if !weak {
+			if !e.listeners.weak() {
 				e.Unset(graph.Weak)
 				e.leave()
 			}
@@ -141,16 +191,16 @@ func (e *element) ownedSwitched(on bool) {
 
 // Subscription is a listener that [Listen] made. It is safe for concurrent use.
 type Subscription[S any] struct {
-	sub
-	src     Source[S]
-	c       *Container
+	sub     // first what each call needs
 	fn      func(prev, next S)
 	x       *cell[S]    // of a source that is the whole of its element, once it is there
 	seen    snapshot[S] // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
-	raw     any         // the snapshot that seen was selected from; the turn's
 	changed atomic.Pointer[chan struct{}]
 	unseen  atomic.Bool // something was delivered before there was a channel
+	src     Source[S]
+	c       *Container
+	raw     any // the snapshot that seen was selected from; the turn's
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.

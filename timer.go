@@ -63,7 +63,7 @@ func plus(at, d time.Duration) time.Duration {
 
 // schedule makes sure that e is looked at again at the given time or before. The lock is held.
 func (c *Container) schedule(e *element, at time.Duration, kind timerKind) *timer {
-	if old := e.rare.timer; old != nil && kind == disposeTimer {
+	if old := e.times.timer; old != nil && kind == disposeTimer {
 		if old.at > at {
 			old.at = at
 			heap.Fix(&c.timers, old.i)
@@ -73,7 +73,7 @@ func (c *Container) schedule(e *element, at time.Duration, kind timerKind) *time
 	}
 	t := &timer{e: e, at: at, kind: kind, gen: e.Gen()}
 	if kind == disposeTimer {
-		e.rare.timer = t
+		e.times.timer = t
 	}
 	heap.Push(&c.timers, t)
 	c.arm()
@@ -100,9 +100,9 @@ func (c *Container) arm() {
 
 // unschedule takes e's disposal out of the heap.
 func (c *Container) unschedule(e *element) {
-	if e.rare != nil && e.rare.timer != nil {
-		c.drop(e.rare.timer)
-		e.rare.timer = nil
+	if e.times != nil && e.times.timer != nil {
+		c.drop(e.times.timer)
+		e.times.timer = nil
 	}
 }
 
@@ -130,7 +130,7 @@ func (c *Container) rang() {
 		t := heap.Pop(&c.timers).(*timer)
 		switch t.kind {
 		case disposeTimer:
-			t.e.rare.timer = nil
+			t.e.times.timer = nil
 			t.e.consider()
 		case timeoutTimer:
 			t.e.timedOut(t, &a)

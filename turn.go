@@ -226,7 +226,7 @@ func (c *Container) bury() {
 		e.inDying = false
 		switch {
 		case !e.unused():
-		case e.due() <= c.now():
+		case e.due() == 0 || e.due() <= c.now():
 			e.dispose(&t.own)
 		default:
 			e.consider()
@@ -321,9 +321,7 @@ func (c *Container) collect() {
 	}
 	e := n.Host.(*element)
 	t.telling, t.fail = e, e.fail
-	for s := e.first; s != nil; s = s.next {
-		t.calls = append(t.calls, s)
-	}
+	t.calls = append(t.calls, e.listeners.subs...)
 	if e.observed() {
 		t.calls = append(t.calls, e.outlook())
 	}
@@ -337,10 +335,10 @@ func (c *Container) collect() {
 func (c *Container) deliver(a *after) {
 	t := &c.turn
 	c.tree.unlock(a)
-	for t.next < len(t.calls) {
-		s := t.calls[t.next]
+	for calls := t.calls; t.next < len(calls); {
+		s := calls[t.next]
 		t.next++
-		if s.state.Load() != 0 {
+		if s == nil || s.state.Load() != 0 {
 			continue
 		}
 		t.made++

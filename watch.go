@@ -42,7 +42,7 @@ func Read[S any](s Scope, src Source[S]) S {
 	at := scopeOf(s, b, "Read")
 	if at.tx != nil {
 		if w, ok := at.tx.staged(at.c, b); ok {
-			return *src.view(w.p.raw(w))
+			return *src.view(w.p.raw(&w))
 		}
 	}
 	return *viewed(b, src.view(at.readSlow(b)))

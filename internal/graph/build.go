@@ -43,11 +43,11 @@ func (n *Node) holdsAt(m uint64) bool {
 // a dependency that has to be brought up to date first, or nil; Fits is then asked again.
 // If there is no such moment, n is Mixed.
 func (g *Graph) Fits(n, src *Node, gen uint64) (dep *Node) {
-	n.freeze()
-	defer n.thaw()
 	if src.holdsAt(n.at) {
 		return nil
 	}
+	n.freeze()
+	defer n.thaw()
 	to, fresh := src.at, src.Fresh()
 	if fresh {
 		to = g.epoch.Load()
@@ -89,6 +89,11 @@ func (n *Node) changedSince(i int) bool {
 // for a value that this build watches already.
 func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	if n.phase == Building {
+		if kind == Value {
+			if next, w := n.Expected(gen); next == src && n.Matched(w) {
+				return place(w)
+			}
+		}
 		n.freeze()
 		defer n.thaw()
 	}
@@ -252,6 +257,18 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	}
 	n.Want()
 	return ok
+}
+
+// CommitSame is Commit of a build that has watched what the last one did, while nothing
+// changed. Of another it does nothing, and returns false.
+func (g *Graph) CommitSame(n *Node, gen uint64) bool {
+	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() || n.Word.Load() != gen<<genShift|uint64(n.old)<<placeShift|open {
+		return false
+	}
+	n.serial++
+	n.cursor, n.old = 0, 0
+	n.phase = Built
+	return true
 }
 
 // Discard notes that the build that Commit did not let through leaves no value: there is

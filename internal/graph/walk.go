@@ -56,7 +56,9 @@ func (w *Walk) Again(n *Node) {
 func (w *Walk) Reset() {
 	w.Eager = false
 	w.stack = w.stack[:w.high]
-	clear(w.stack)
+	for i := range w.stack { // nothing else in a frame is a pointer
+		w.stack[i].n = nil
+	}
 	if w.stack = w.stack[:0]; cap(w.stack) > 64 && w.high*8 < cap(w.stack) {
 		w.stack = nil // the walk that needed so much is long over
 	}
@@ -225,8 +227,10 @@ next:
 				if d.kind == Filtered {
 					return Check, n
 				}
-				n.flags |= Dirty
-				continue next
+				if n.flags |= Dirty; w.Eager {
+					continue next
+				}
+				return Build, n
 			}
 		}
 		// Nothing has changed, as far as this pass saw. If the lock was given away
