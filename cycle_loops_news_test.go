@@ -119,7 +119,8 @@ func TestE2ALoopThatABuildIsToEndIsNoCycle(t *testing.T) {
 }
 
 func TestE2ALoopThatGoesOnIsFoundWhereItWaitsAnew(t *testing.T) {
-	// What it was told of came to nothing for it, and then it is the one that closes the cycle.
+	// What it was told of comes to nothing for it, or for what it selects, and then it is the one that closes the cycle. Planted bug: a call
+	// that comes to nothing has it wait on as before.
 	bubble(t, func(t *testing.T) {
 		c := newContainer(t)
 		n := scenarioNumber(0)
@@ -130,22 +131,28 @@ func TestE2ALoopThatGoesOnIsFoundWhereItWaitsAnew(t *testing.T) {
 			}
 			return weir.Await(ref, a)
 		}, weir.Name("b"))
-		a = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
-			for v, err := range weir.Results(ctx, ref, b) {
-				if v > 0 || err != nil {
-					return v, err
+		a = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (_ int, err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					err = asError(r)
+				}
+			}()
+			for v := range weir.Values(ctx, ref, weir.Select(b, func(v weir.AsyncValue[int]) int { return v.ValueOr(0) })) {
+				if v > 0 {
+					return v, nil
 				}
 			}
 			return 0, context.Cause(ctx)
 		}, weir.Name("a"))
+		defer weir.Listen(c, n, func(int, int) { time.Sleep(time.Second) }).Close() // b has begun to wait before the loop is called
 		defer weir.Listen(c, b, nil).Close()
 		settle()
 		defer weir.Listen(c, a, nil).Close()
 		settle()
 		n.Set(c, 1)
-		settle()
-		isCycle(t, "b", weir.Read(c, b).Err(), "a", "b")
+		pass(2 * time.Second)
 		isCycle(t, "a", weir.Read(c, a).Err(), "a", "b")
+		isCycle(t, "b", weir.Read(c, b).Err(), "a", "b")
 		usable(t, c)
 	})
 }
