@@ -3,6 +3,8 @@ package weir
 // This file owns Listen and its options. The subscription that it returns is in
 // subscription.go, the loops that are made of it in values.go.
 
+import "github.com/weir-go/weir/internal/graph"
+
 // ListenOption is an option of [Listen].
 type ListenOption interface{ applyTo(*listening) }
 
@@ -78,6 +80,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	by := at.ref.builder()
 	if l.loop != nil {
 		by = l.loop.builder()
+		x.more.steady = l.loop.inside && by != nil && by == at.ref.e && by.Phase() == graph.Building
 	}
 	a.from(at.ref.e)
 	there := false
@@ -94,9 +97,6 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
 			x.self = smallListener[S]{x}
 		}
-	}
-	if l.loop != nil {
-		x.self = l.loop.hears(x.self)
 	}
 	if stop != nil {
 		there = true

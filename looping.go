@@ -5,7 +5,7 @@ package weir
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -23,9 +23,8 @@ type looping struct {
 	news   chan struct{}   // a signal after each call
 	from   Ref             // in whose build ctx was made, or the zero Ref
 	inside bool            // a build goes through it
-	heard  atomic.Uint64   // calls, of one inside
-	known  uint64          // of them, when it began to wait
-	holds  bool            // its element is held in use
+	of     *element        // what it waits for something of
+	told   bool            // since it began to wait: it is about to come round
 }
 
 // loop makes the loop that begins here; made says whether it was inside a build where it
@@ -58,52 +57,16 @@ func (l *looping) builder() *element {
 	return l.at.builder(l.from)
 }
 
-// hears has l told of all calls of a listener, of those that come to nothing as well: what
-// it waits for may be another build by then.
-func (l *looping) hears(self interface{ deliver(*PanicError) }) interface{ deliver(*PanicError) } {
-	if !l.inside {
-		return self
+// told has those loops come round that wait for something of e, whose listeners have been
+// called: also one that the calls came to nothing for, or that has begun in between, for
+// what it waits for may be another build by now. The lock is held.
+func (t *tree) told(e *element) {
+	for _, l := range t.loops {
+		if l.of == e {
+			l.told = true
+			signal(l.news)
+		}
 	}
-	return hearing{self, l}
-}
-
-// hearing is a listener that a loop in a build was made for.
-type hearing struct {
-	self interface{ deliver(*PanicError) }
-	loop *looping
-}
-
-func (h hearing) deliver(fail *PanicError) {
-	h.self.deliver(fail)
-	h.loop.heard.Add(1)
-	signal(h.loop.news)
-}
-
-// begin has s, the listener of l, count as active while a synchronous build goes through l,
-// in use or not: the build needs what it waits for (rule L1). end undoes it.
-func (l *looping) begin(s *sub) {
-	if !l.inside {
-		return
-	}
-	var a after
-	l.at.c.tree.mu.Lock()
-	by := l.builder()
-	if l.holds = by != nil && by.Phase() == graph.Building && s.state.Load()&subClosed == 0; l.holds {
-		s.e.hold(1)
-	}
-	l.at.c.yield(by, &a)
-	a.rethrow()
-}
-
-func (l *looping) end(s *sub) {
-	if !l.holds {
-		return
-	}
-	var a after
-	l.at.c.tree.mu.Lock()
-	s.e.hold(-1)
-	l.at.c.yield(l.builder(), &a)
-	a.rethrow()
 }
 
 // wait waits for the next call of s, the listener of l. It reports whether there was one, and
@@ -117,13 +80,13 @@ func (l *looping) wait(s *sub) (called bool, stop error) {
 	var a after
 	var d *drive
 	t.mu.Lock()
-	l.known = l.heard.Load() // first: of a call after it there is more to be heard
 	if len(l.news) > 0 || s.state.Load()&subClosed != 0 {
 		t.mu.Unlock()
 		return l.called(), nil
 	}
 	by := l.builder()
 	if by != nil {
+		l.of, l.told = s.e, false
 		d = &drive{t: t, by: by, on: s.e, await: true, loop: l}
 		if on := l.waitsFor(s.e); on != nil {
 			if path := d.cycle(on); path != nil {
@@ -132,12 +95,14 @@ func (l *looping) wait(s *sub) (called bool, stop error) {
 			}
 		}
 		d.join(by)
+		t.loops = append(t.loops, l)
 	}
 	returns := false
 	defer func() {
 		t.mu.Lock()
 		if d != nil {
 			d.part(by)
+			t.loops = slices.DeleteFunc(t.loops, func(x *looping) bool { return x == l })
 		}
 		if !returns { // a hook or listener of a turn ended this goroutine
 			c.settle(&a)
@@ -171,7 +136,7 @@ func (l *looping) called() bool {
 // waitsFor returns whose build l waits for, a loop over e; nil if that of none. The lock is
 // held.
 func (l *looping) waitsFor(e *element) (last *element) {
-	if l.heard.Load() != l.known || e.Undelivered() || e.c.turn.telling == e {
+	if l.told || e.Undelivered() || e.c.turn.telling == e {
 		return nil
 	}
 	for n := range e.pending {

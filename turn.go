@@ -90,7 +90,8 @@ func (c *Container) sweep(a *after) (v verdict) {
 	t := &c.turn
 	own := &t.own
 	for {
-		if t.next == len(t.calls) {
+		if t.telling != nil && t.next == len(t.calls) {
+			c.tree.told(t.telling)
 			t.telling = nil
 		}
 		c.update()

@@ -73,8 +73,6 @@ func loopOver[S any](ctx context.Context, s Scope, src Source[S]) func(yield fun
 			return stop
 		}
 		defer sub.Close()
-		defer l.end(&sub.sub)
-		l.begin(&sub.sub)
 		var last *S
 		for {
 			goOn, stop := l.wait(&sub.sub)
