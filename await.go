@@ -235,6 +235,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	if at.via != nil {
 		shut = at.via.Context().Done()
 	}
+	from := refIn(ctx)
 	var a after
 	var e *element // that it is a listener of
 	var by *element
@@ -257,12 +258,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 	}()
 	t.mu.Lock()
-	by = at.ref.builder()
-	if by == nil { // or a build that hands on a context derived from its own
-		if ref, ok := ctx.Value(refKey{}).(Ref); ok && ref.e.c.tree == t {
-			by = ref.builder()
-		}
-	}
+	by = at.builder(from)
 	for {
 		if at.overLocked() {
 			err = at.why(p)

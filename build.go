@@ -34,7 +34,8 @@ type drive struct {
 	stop     error     // it cannot go on: a cycle, a closed container
 	next     *drive    // of by's
 	gen      uint64    // the build of by that needs it
-	await    bool      // it is an Await or a Resolve
+	await    bool      // it is an Await or a Resolve, or a loop
+	loop     *looping  // it is a loop: any change is enough for it, and none may come
 	over     func()    // what becomes of the rest after a Goexit
 	handed   bool      // another goroutine has taken the turn over
 	held     bool      // aim is held against disposal, to be released if the walk is lost
@@ -50,9 +51,17 @@ func (d *drive) join(by *element) {
 	d.next, by.drives = by.drives, d
 }
 
-// holds reports whether d, one of by's, still has to be waited for: an Await gives up when
-// its build is over, though its goroutine may not have come to it yet.
-func (d *drive) holds(by *element) bool { return d.on != nil && !(d.await && !by.live(d.gen)) }
+// waitsFor returns what d, one of by's, still waits for, or nil: an Await gives up when its
+// build is over, though its goroutine may not have come to it yet. Of a loop see [looping].
+func (d *drive) waitsFor(by *element) *element {
+	switch {
+	case d.await && !by.live(d.gen):
+		return nil
+	case d.loop != nil:
+		return d.loop.waitsFor(d.on)
+	}
+	return d.on
+}
 
 func (d *drive) part(by *element) {
 	for at := &by.drives; *at != nil; at = &(*at).next {

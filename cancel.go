@@ -18,9 +18,16 @@ type buildContext struct {
 	cancel context.CancelCauseFunc
 }
 
-// refKey is where the context of a build has its Ref, so that a Resolve with a context
-// derived from it is known to be the build's own (rule E2).
+// refKey is where the context of a build has its Ref, so that a Resolve or a loop with a
+// context derived from it is known to be the build's own (rule E2).
 type refKey struct{}
+
+// refIn is the Ref of the build that ctx is derived from the context of, or the zero Ref.
+// It calls a context that may be the user's.
+func refIn(ctx context.Context) Ref {
+	ref, _ := ctx.Value(refKey{}).(Ref)
+	return ref
+}
 
 // newContext makes a context that carries the values of the container's and of no caller
 // (rule C1). Nothing registers with the container's context: the build's is cancelled

@@ -45,6 +45,7 @@ func (e *element) begin(by *element) (gen uint64) {
 	e.newest = gen
 	if e.observed() {
 		e.lived() // so that its end is told
+		e.more()  // and its times are kept
 	}
 	if e.p.settings().timeout > 0 || e.future != nil && e.retryPolicy() != nil {
 		e.more()
@@ -70,7 +71,7 @@ func (e *element) timed() {
 func (e *element) commit(changed bool, fail *PanicError, a *after) {
 	t := e.c.tree
 	e.untimed()
-	if e.rare != nil && e.auto() && e.times.built > 0 {
+	if e.rare != nil && e.times.built > 0 {
 		e.times.lasted = e.c.now() - e.times.built
 	}
 	ok := t.graph.Commit(&e.Node)

@@ -28,6 +28,7 @@ type tree struct {
 	ready     []*Container        // children that may have work for a turn
 	flights   int                 // asynchronous build functions that are running
 	flown     []*flown            // those that wait for a turn
+	loops     []*looping          // loops that builds wait in
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks

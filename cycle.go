@@ -58,16 +58,17 @@ func (d *drive) cycle(e *element) ring {
 		v := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for w := v.e.drives; w != nil; w = w.next {
-			if !w.holds(v.e) {
+			on := w.waitsFor(v.e)
+			if on == nil {
 				continue
 			}
 			to := w.route(v.way)
-			if w.on == d.by {
+			if on == d.by {
 				return append(append(ring{e.p}, to...), way...)
 			}
-			if !seen[w.on] {
-				seen[w.on] = true
-				todo = append(todo, visit{w.on, to})
+			if !seen[on] {
+				seen[on] = true
+				todo = append(todo, visit{on, to})
 			}
 		}
 	}
@@ -78,7 +79,11 @@ func (d *drive) cycle(e *element) ring {
 func (d *drive) route(to ring) ring {
 	to = append(ring(nil), to...)
 	k := len(to)
-	for n := range d.walk.Path {
+	path := d.walk.Path
+	if d.loop != nil {
+		path = d.on.pending
+	}
+	for n := range path {
 		to = append(to, n.Host.(*element).p)
 	}
 	if len(to) == k && d.on != nil {
@@ -208,9 +213,9 @@ func (e *element) waitsForHooks() bool {
 			return true
 		}
 		for w := x.drives; w != nil; w = w.next {
-			if w.holds(x) && !seen[w.on] {
-				seen[w.on] = true
-				todo = append(todo, w.on)
+			if on := w.waitsFor(x); on != nil && !seen[on] {
+				seen[on] = true
+				todo = append(todo, on)
 			}
 		}
 	}

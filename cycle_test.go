@@ -114,6 +114,28 @@ var entries = map[string]func(ctx context.Context, ref weir.Ref, p *weir.FutureP
 		defer cancel()
 		return weir.Resolve(ctx, ref.Container(), p)
 	},
+	"Results through the ref": func(_ context.Context, ref weir.Ref, p *weir.FutureProvider[int]) (int, error) {
+		for v, err := range weir.Results(context.Background(), ref, p) {
+			return v, err
+		}
+		return 0, errBoom
+	},
+	"Results under a derived context": func(ctx context.Context, ref weir.Ref, p *weir.FutureProvider[int]) (int, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Hour)
+		defer cancel()
+		for v, err := range weir.Results(ctx, ref.Container(), p) {
+			return v, err
+		}
+		return 0, errBoom
+	},
+	"Values of a selection": func(ctx context.Context, ref weir.Ref, p *weir.FutureProvider[int]) (int, error) {
+		for v := range weir.Values(ctx, ref, weir.Select(p, func(v weir.AsyncValue[int]) weir.AsyncValue[int] { return v })) {
+			if !v.IsLoading() {
+				return v.Result()
+			}
+		}
+		return 0, errBoom
+	},
 }
 
 func TestE2WaitsThatMakeACycle(t *testing.T) {

@@ -129,3 +129,38 @@ func TestS3AStreamSharedByTwoTenants(t *testing.T) {
 		require.Empty(t, root.Snapshot().Elements)
 	})
 }
+
+func TestG3OnCancelAndOnResumeRunInTheParentFirst(t *testing.T) {
+	// docs/decisions/033: within one container standby climbs (L1), between containers the parent has its turn first.
+	bubble(t, func(t *testing.T) {
+		root := newContainer(t)
+		var log trace
+		hooked := func(name string, src weir.Source[int], opts ...weir.ProviderOption) *weir.Provider[int] {
+			return weir.NewProvider(func(ref weir.Ref) (v int) {
+				if src != nil {
+					v = weir.Watch(ref, src)
+				}
+				ref.OnCancel(log.on(name + " cancel"))
+				ref.OnResume(log.on(name + " resume"))
+				ref.OnDispose(log.on(name + " dispose"))
+				return v
+			}, append(opts, weir.AutoDispose(), weir.Name(name))...)
+		}
+		a := hooked("a", nil)
+		b := hooked("b", a)
+		tenant := weir.NewProvider(func(weir.Ref) int { return 0 }, weir.Scoped())
+		d := hooked("d", b, weir.Scoped(tenant))
+		e := hooked("e", d, weir.Scoped(d))
+		child := newContainer(t, weir.WithParent(root), tenant.OverrideWithValue(1))
+		s := weir.Listen(child, e, nil)
+		require.Len(t, child.Snapshot().Elements, 2)
+		s.Pause()
+		log.want(t, "paused", "b cancel", "a cancel", "e cancel", "d cancel")
+		s.Resume()
+		log.want(t, "resumed", "b resume", "a resume", "e resume", "d resume")
+		s.Close()
+		gone()
+		log.want(t, "left",
+			"b cancel", "a cancel", "e cancel", "d cancel", "e dispose", "d dispose", "b dispose", "a dispose")
+	})
+}

@@ -1,13 +1,9 @@
 package weir
 
-// This file owns Listen, its options, and the loops over values that are made of it. The
-// subscription that it returns is in subscription.go.
+// This file owns Listen and its options. The subscription that it returns is in
+// subscription.go, the loops that are made of it in values.go.
 
-import (
-	"context"
-	"iter"
-	"sync/atomic"
-)
+import "github.com/weir-go/weir/internal/graph"
 
 // ListenOption is an option of [Listen].
 type ListenOption interface{ applyTo(*listening) }
@@ -15,7 +11,7 @@ type ListenOption interface{ applyTo(*listening) }
 type listening struct {
 	fire, weak bool
 	onError    func(error)
-	done       chan struct{}
+	loop       *looping // what it is made for
 }
 
 type listenOption func(*listening)
@@ -49,19 +45,31 @@ func OnError(fn func(error)) ListenOption {
 // watches do (G13). After Close, and through a ref that is over, the subscription is
 // closed. A first build that fails tells nobody, unless with [FireImmediately] (D14).
 func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...ListenOption) *Subscription[S] {
+	x, stop := listen(s, src, fn, opts...)
+	if stop != nil {
+		panic(stop)
+	}
+	return x
+}
+
+// listen is Listen; stop is a *CycleError, or misuse in an OnDispose hook.
+func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...ListenOption) (x *Subscription[S], stop error) {
 	if src == nil {
 		misuse(nil, "Listen to a nil source")
 	}
 	b := src.watchable("Listen")
 	at := scopeOf(s, b, "Listen")
 	l := listeningOf(b, opts)
-	x := &Subscription[S]{c: at.c, fn: fn}
+	x = &Subscription[S]{c: at.c, fn: fn}
 	if src.selects() {
 		x.part = &part[S]{src: src}
 	}
 	x.self, x.weak = x, l.weak
-	if l.onError != nil || l.done != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
-		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError, done: l.done}
+	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
+		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError}
+		if l.loop != nil {
+			x.more.done = l.loop.done
+		}
 	}
 	x.state.Store(subArriving)
 	var a after
@@ -71,9 +79,13 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		x.part = &part[S]{src: src} // there is no element to say what it is
 		x.detach()
 		c.done(&a)
-		return x
+		return x, nil
 	}
 	by := at.ref.builder()
+	if l.loop != nil {
+		by = l.loop.builder()
+		x.more.steady = l.loop.inside && by != nil && by == at.ref.e && by.Phase() == graph.Building
+	}
 	a.from(at.ref.e)
 	there := false
 	defer func() {
@@ -95,10 +107,10 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		x.disown()
 		x.detach()
 		c.yield(by, &a)
-		if !isClosed(stop) {
-			panic(named(stop))
+		if isClosed(stop) {
+			return x, nil
 		}
-		return x
+		return nil, named(stop)
 	}
 	if !l.fire && !src.selects() { // nothing of the user's to be run
 		x.seen, x.failed = x.x.snapshot(), fail
@@ -123,7 +135,7 @@ func Listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		c.yield(by, &a)
 	}
 	a.rethrow()
-	return x
+	return x, nil
 }
 
 // listeningOf is what opts come to; of none it takes no memory.
@@ -202,75 +214,4 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		}
 	}
 	returned = true
-}
-
-// Values is a loop over src: its current value, then the latest after each change. It is
-// a listener while it runs, and ends with ctx, the container, or the build of a ref. A
-// loop that is slower than the changes misses those in between and blocks nobody (rule
-// G9). A synchronous build that panics raises the panic in the loop (E1).
-func Values[S any](ctx context.Context, s Scope, src Source[S]) iter.Seq[S] {
-	if src == nil {
-		misuse(nil, "Values of a nil source")
-	}
-	b := src.watchable("Values")
-	scopeOf(s, b, "Values")
-	if ctx == nil {
-		misuse(b, "Values needs a context: use context.Background if there is none")
-	}
-	return func(yield func(S) bool) {
-		var slot atomic.Pointer[S]
-		var failed atomic.Pointer[error]
-		news, done := make(chan struct{}, 1), make(chan struct{})
-		sub := Listen(s, src, func(_, next S) {
-			failed.Store(nil)
-			slot.Store(&next)
-			signal(news)
-		}, FireImmediately(), OnError(func(err error) {
-			failed.Store(&err)
-			signal(news)
-		}), listenOption(func(l *listening) { l.done = done }))
-		defer sub.Close()
-		var last *S
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-done:
-				return
-			case <-news:
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			if err := failed.Load(); err != nil {
-				panic(*err)
-			}
-			next := slot.Swap(nil)
-			if next == nil || last != nil && !src.differs(last, next) {
-				continue
-			}
-			if last = next; !yield(*next) {
-				return
-			}
-		}
-	}
-}
-
-// Results is [Values] for asynchronous sources with loading skipped: each settled result,
-// as [AsyncValue.Result] has it.
-func Results[T any](ctx context.Context, s Scope, src AsyncSource[T]) iter.Seq2[T, error] {
-	if src == nil {
-		misuse(nil, "Results of a nil source")
-	}
-	values := Values(ctx, s, Source[AsyncValue[T]](src))
-	return func(yield func(T, error) bool) {
-		for v := range values {
-			if v.IsLoading() {
-				continue
-			}
-			if !yield(v.Result()) {
-				return
-			}
-		}
-	}
 }

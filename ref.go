@@ -133,6 +133,18 @@ func (r Ref) builder() *element {
 	return nil
 }
 
+// builder returns the element whose build waits when a call at at does: that of its ref, or
+// of from, in whose build the caller's context was made. The lock is held.
+func (at place) builder(from Ref) *element {
+	if by := at.ref.builder(); by != nil {
+		return by
+	}
+	if from.e != nil && from.e.c.tree == at.c.tree {
+		return from.builder()
+	}
+	return nil
+}
+
 // expected is the quick way of Watch: it returns the dependency if it may be read and is
 // the one that the last build watched at this place, with the word that Matched takes
 // then, or one that this build has just watched, with 0. It takes no lock.

@@ -244,6 +244,19 @@ func (c *Container) handOn(by *element) {
 	}
 }
 
+// computes reports whether a synchronous build is running that c's turn might have to wait
+// for. The caller may be inside it without a word of that.
+func (c *Container) computes() bool {
+	c.tree.mu.Lock()
+	defer c.tree.mu.Unlock()
+	for x := range c.chain {
+		if x.reading > 0 || x.inTurn() && x.turn.drive != nil && x.turn.drive.running != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // verdict is how far a goroutine has come with a turn.
 type verdict uint8
 

@@ -38,8 +38,8 @@ type ElementInfo struct {
 	DisposeIn    time.Duration // until it is disposed, if it stays unused; 0 if it is used
 	Generation   uint64        // of the newest build; grows in one container
 	Builds       int           // in this life
-	LastBuild    time.Duration // how long it took; 0 for what takes no time worth measuring
-	Age          time.Duration // since the newest build began; 0 where that is not kept
+	LastBuild    time.Duration // how long the last one that is done took
+	Age          time.Duration // since the newest build began; both may be 0 for a plain or regular value that is not observed
 }
 
 // Snapshot lists the container's elements. All but the names is taken under the lock, so it

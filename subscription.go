@@ -40,6 +40,7 @@ type subMore struct {
 	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
+	steady  bool          // of a loop that a synchronous build goes through, which needs what it waits for: it counts whatever its ref does
 }
 
 // listeners are those of one element in order of subscription. The zero value is ready.
@@ -134,7 +135,7 @@ func (s *sub) attach() {
 		l := owner.lived()
 		l.owned = append(l.owned, s)
 		owner.Set(graph.Owner)
-		s.on = owner.On()
+		s.on = s.more.steady || owner.On()
 	}
 	if s.weak {
 		s.on = false
@@ -185,7 +186,7 @@ func (e *element) ownedSwitched(on bool) {
 		d = 1
 	}
 	for _, s := range e.life.owned {
-		if s.state.Load()&subClosed == 0 && !s.weak && s.pauses == 0 && s.on != on {
+		if s.state.Load()&subClosed == 0 && !s.weak && !s.more.steady && s.pauses == 0 && s.on != on {
 			s.on = on
 			e.c.tree.graph.UseLater(&s.e.Node, d)
 		}

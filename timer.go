@@ -49,8 +49,9 @@ func (h *timers) Pop() any {
 	return t
 }
 
-// now is the container's clock: the time since it was made.
-func (c *Container) now() time.Duration { return time.Since(c.made) }
+// now is the container's clock: the time since it was made, and a little more, because 0
+// stands for no time at all. Clocks may stand still, that of a test bubble does.
+func (c *Container) now() time.Duration { return time.Since(c.made) + 1 }
 
 // plus is at + d, or the end of time: delays may be as long as there are numbers.
 func plus(at, d time.Duration) time.Duration {

@@ -40,6 +40,7 @@ type turn struct {
 	changed   int       // elements left to be delivered in this sweep
 	used      int       // elements left to be told
 	calls     []*sub    // listeners being called
+	telling   *element  // whose, as long as one of them is left
 	next      int       // the next of them
 	compared  comparison
 	fail      *PanicError // what they are called with, if not with a value
@@ -101,6 +102,10 @@ func (c *Container) sweep(a *after) (v verdict) {
 	t := c.turn
 	own := &t.own
 	for {
+		if t.telling != nil && t.next == len(t.calls) {
+			c.tree.told(t.telling)
+			t.telling = nil
+		}
 		c.update()
 		if d.handed { // its build has waited for something
 			d.aim.release()
@@ -337,7 +342,7 @@ func (c *Container) collect() {
 		return
 	}
 	e := n.Host.(*element)
-	t.fail = e.fail
+	t.telling, t.fail = e, e.fail
 	t.calls = append(t.calls, e.listeners.subs...)
 	if e.observed() {
 		t.calls = append(t.calls, e.outlook())

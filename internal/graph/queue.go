@@ -65,6 +65,9 @@ func (n *Node) Deliver() {
 	}
 }
 
+// Undelivered reports whether listeners of n have something to hear.
+func (n *Node) Undelivered() bool { return n.flags&changed != 0 }
+
 // Want queues n to be brought up to date, if it is stale and somebody waits for that: a
 // listener, or its own build in flight, which may be over.
 func (n *Node) Want() {

@@ -116,6 +116,41 @@ func (w *Walk) Checked(isChanged bool) {
 	top.i++
 }
 
+// Awaits calls yield for the nodes from n down to the one whose build is running and has to
+// be waited for before n is up to date, in the way that a walk would go now; for none if it
+// would find something else to do first, such as a filter to ask.
+func (n *Node) Awaits(yield func(*Node) bool) {
+	var path []*Node
+	for at := n; at != nil; at = at.unverified() {
+		if path = append(path, at); at.phase == Building {
+			for _, x := range path {
+				if !yield(x) {
+					return
+				}
+			}
+			return
+		}
+	}
+}
+
+// unverified returns the first dependency that n has to ask and that is not up to date
+// itself, nil if n is fresh or known stale, or will be when it has asked those before.
+func (n *Node) unverified() *Node {
+	if n.phase != Built || n.flags&(Blocked|Stale) != Pending {
+		return nil
+	}
+	for i := range n.deps {
+		switch d := &n.deps[i]; {
+		case d.kind == Waiting || n.parked(i):
+		case d.src.flags&Stale != 0 || d.src.phase != Built:
+			return d.src
+		case n.changedSince(i):
+			return nil
+		}
+	}
+	return nil
+}
+
 // pull puts the next dependency of a dirty node that is not up to date on the stack.
 func (g *Graph) pull(w *Walk) bool {
 	top := &w.stack[len(w.stack)-1]
