@@ -236,6 +236,8 @@ func (c *Container) handOn(by *element) {
 		d.aim.walkers++
 		d.held = true
 		d.reads()
+		d.running.later = append(d.running.later, &d.aim.Node) // Flush waits for it all the same
+		x.later(&d.aim.Node)
 		x.passOn()
 	}
 }
