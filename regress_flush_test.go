@@ -257,3 +257,48 @@ func TestFlushWaitsForATurnThatBecomesAReader(t *testing.T) {
 		<-reader
 	})
 }
+
+func TestFlushOfAChildHearsThatNothingCameOfWhatWasPutOff(t *testing.T) {
+	// A turn of the child has put p off, which a reader is building, and that comes to what was there before: there is nothing to deliver, but a
+	// Flush that waits. Planted bug: nobody looks at the child again.
+	for name, child := range map[string]bool{"the root": false, "a child": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s, z := listenState(0, weir.Scoped()), listenState(0, weir.Scoped())
+				c := newContainer(t)
+				if child {
+					c = newContainer(t, weir.WithParent(c), s.OverrideWithValue(0), z.OverrideWithValue(0))
+				}
+				var gate chan struct{} // of p, once it is set
+				p := weir.NewProvider(func(ref weir.Ref) int {
+					if gate != nil {
+						<-gate
+					}
+					return weir.Watch(ref, s) / 10
+				}, weir.Scoped(s))
+				defer weir.Listen(c, p, nil).Close()
+				hold := make(chan struct{})
+				defer weir.Listen(c, z, func(int, int) { <-hold }).Close()
+				turn := async(t, func() { z.Set(c, 1) })
+				settle()
+				s.Set(c, 1)
+				gate = make(chan struct{})
+				reader := async(t, func() { weir.Read(c, p) })
+				settle()
+				close(hold)
+				<-turn
+				flush := async(t, func() { require.NoError(t, c.Flush(context.Background())) })
+				settle()
+				close(gate)
+				<-reader
+				settle()
+				select {
+				case <-flush:
+				default:
+					t.Error("Flush hangs")
+					s.Set(c, 20)
+				}
+			})
+		})
+	}
+}
