@@ -152,7 +152,6 @@ type graph struct {
 	parent [maxConts]int             // of the children
 	unique bool                      // no register is given the same value twice
 	bubble bool                      // time is that of a bubble
-	delays int                       // which delays are used
 }
 
 // registers is the state of the model.
@@ -223,8 +222,8 @@ func (g *graph) name(n int) string { return fmt.Sprintf("%v %d", g.nodes[n].kind
 
 func (g *graph) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "registers %v, notifiers %v, tuned %v, %d containers, parents %v, bubble %v, delays %d\n",
-		g.init, g.note, g.tuned, g.conts, g.parent[:g.conts], g.bubble, g.delays)
+	fmt.Fprintf(&b, "registers %v, notifiers %v, tuned %v, %d containers, parents %v, bubble %v\n",
+		g.init, g.note, g.tuned, g.conts, g.parent[:g.conts], g.bubble)
 	for n, x := range g.nodes[slots:] {
 		fmt.Fprintf(&b, "%s of %v", g.name(n+slots), x.deps)
 		for _, f := range []struct {

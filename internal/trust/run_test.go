@@ -124,9 +124,6 @@ func (w *worker) write(o op, in input, c *weir.Container, u *unit) {
 		u.set(c, o.vals[0])
 		w.h.end(id, 0, true)
 	case tune:
-		// Of two at once one wins whole, but which was called first is for the lock to say.
-		w.tuned.Lock()
-		defer w.tuned.Unlock()
 		id := w.h.begin(in)
 		c.UpdateOverrides(w.override(o.vals[0]))
 		w.h.end(id, 0, true)

@@ -46,7 +46,6 @@ type world struct {
 	flush   atomic.Int32
 	refs    []atomic.Pointer[weir.Ref] // of the newest builds, by element
 	tries   []atomic.Int32
-	tuned   sync.Mutex
 	mu      sync.Mutex
 	faults  []string
 	extra   []*sub      // that calls have added
@@ -271,7 +270,7 @@ func (w *world) register(n int, opts []weir.ProviderOption) unit {
 		return packed(n, w.init[n])
 	}
 	switch {
-	case n == scopedReg && w.graph.tuned:
+	case n == scopedReg && w.tuned:
 		return plain(weir.NewProvider(build, opts...))
 	case n != scopedReg && w.note[n]:
 		p := weir.NewNotifierProvider(func() *note { return &note{build: build} }, opts...)
