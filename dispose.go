@@ -168,6 +168,7 @@ func (e *element) woken() {
 		c := n.Host.(*element).c
 		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
 		n.Want()
+		c.makeReady() // though nothing may have come of it: a Flush may wait
 	}
 	e.later = nil
 	e.c.settleApart() // whoever was building may go on for long, or wait for a listener of that turn

@@ -3,6 +3,7 @@ package weir_test
 // What a turn has put off to somebody else's build (G4), and the Flush that waits for it (G12).
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -210,5 +211,94 @@ func TestG12FlushDoesNotWaitForAListenerThatHasLeft(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+func TestFlushWaitsForATurnThatBecomesAReader(t *testing.T) {
+	// A turn builds sum, and that waits for part, which a reader is building: another goroutine goes on with the turn, and finds nothing to do.
+	// Planted bug: the turn that goes on does not know that sum is being built for its listeners.
+	bubble(t, func(t *testing.T) {
+		c, s := newContainer(t), listenState(1)
+		var inSum, inPart chan struct{} // they wait for these once they are set
+		part := weir.NewProvider(func(ref weir.Ref) int {
+			if inPart != nil {
+				<-inPart
+			}
+			return weir.Watch(ref, s)
+		})
+		sum := weir.NewProvider(func(ref weir.Ref) int {
+			v := weir.Watch(ref, s)
+			if inSum != nil {
+				<-inSum
+			}
+			return v + weir.Watch(ref, part)
+		})
+		var heard []int
+		sub := weir.Listen(c, sum, func(_, v int) { heard = append(heard, v) })
+		defer sub.Close()
+		inSum, inPart = make(chan struct{}), make(chan struct{})
+		writer := async(t, func() { s.Set(c, 2) })
+		settle()
+		reader := async(t, func() { weir.Read(c, part) })
+		settle()
+		close(inSum)
+		settle()
+		flush := async(t, func() { require.NoError(t, c.Flush(context.Background())) })
+		settle()
+		select {
+		case <-flush:
+			t.Error("Flush has returned, and the listener has not heard of what was written before")
+		default:
+		}
+		close(inPart)
+		<-flush
+		require.Equal(t, []int{4}, heard)
+		<-writer
+		<-reader
+	})
+}
+
+func TestFlushOfAChildHearsThatNothingCameOfWhatWasPutOff(t *testing.T) {
+	// A turn of the child has put p off, which a reader is building, and that comes to what was there before: there is nothing to deliver, but a
+	// Flush that waits. Planted bug: nobody looks at the child again.
+	for name, child := range map[string]bool{"the root": false, "a child": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s, z := listenState(0, weir.Scoped()), listenState(0, weir.Scoped())
+				c := newContainer(t)
+				if child {
+					c = newContainer(t, weir.WithParent(c), s.OverrideWithValue(0), z.OverrideWithValue(0))
+				}
+				var gate chan struct{} // of p, once it is set
+				p := weir.NewProvider(func(ref weir.Ref) int {
+					if gate != nil {
+						<-gate
+					}
+					return weir.Watch(ref, s) / 10
+				}, weir.Scoped(s))
+				defer weir.Listen(c, p, nil).Close()
+				hold := make(chan struct{})
+				defer weir.Listen(c, z, func(int, int) { <-hold }).Close()
+				turn := async(t, func() { z.Set(c, 1) })
+				settle()
+				s.Set(c, 1)
+				gate = make(chan struct{})
+				reader := async(t, func() { weir.Read(c, p) })
+				settle()
+				close(hold)
+				<-turn
+				flush := async(t, func() { require.NoError(t, c.Flush(context.Background())) })
+				settle()
+				close(gate)
+				<-reader
+				settle()
+				select {
+				case <-flush:
+				default:
+					t.Error("Flush hangs")
+					s.Set(c, 20)
+				}
+			})
+		})
 	}
 }

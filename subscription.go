@@ -284,7 +284,12 @@ func (s *Subscription[S]) Resume() {
 				s.on = true
 				s.c.tree.graph.Use(&s.e.Node, 1)
 			}
-			if s.e.Phase() == graph.Built {
+			switch s.e.Phase() {
+			case graph.Building: // it hears when that is done, and Flush waits for it
+				s.e.later = &later{&s.e.Node, s.e.later}
+				s.e.c.later(&s.e.Node)
+				s.e.Deliver()
+			case graph.Built:
 				s.e.Deliver()
 			}
 		}

@@ -345,6 +345,9 @@ func (n *Node) Publish(isChanged, settled, fail bool) {
 	}
 	if isChanged {
 		n.changedAt = n.at
+	}
+	if isChanged || n.flags&owed != 0 {
+		n.flags &^= owed
 		n.Deliver()
 	}
 }
@@ -412,7 +415,7 @@ func (g *Graph) Dispose(n *Node) {
 		n.deps = n.deps[:i]
 	}
 	n.phase, n.at = Absent, 0
-	n.flags &^= Stale | InFlight | failed | Life | Owner | Over | Mixed
+	n.flags &^= Stale | InFlight | failed | Life | Owner | Over | Mixed | owed
 	if n.flags&Observed == 0 {
 		n.flags &^= Joins
 	}

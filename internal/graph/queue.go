@@ -54,8 +54,13 @@ func (q *Queue) Clear() {
 	}
 }
 
-// Deliver queues n for its listeners, if it has any.
+// Deliver queues n for its listeners, if it has any: during a synchronous build once that
+// is published, for until then what there is may be outdated.
 func (n *Node) Deliver() {
+	if n.phase == Building {
+		n.flags |= owed
+		return
+	}
 	if n.flags&changed == 0 && (n.subs > 0 || n.flags&(Weak|Observed) != 0) {
 		n.flags |= changed
 		n.Queue.changed.Push(n)
