@@ -5,7 +5,6 @@ package weir
 
 import (
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/weir-go/weir/internal/graph"
@@ -166,7 +165,6 @@ func (e *element) woken() {
 	for x := e.later; x != nil; x = x.next {
 		n := x.n
 		c := n.Host.(*element).c
-		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
 		n.Want()
 		c.makeReady() // though nothing may have come of it: a Flush may wait
 	}

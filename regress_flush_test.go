@@ -302,3 +302,44 @@ func TestFlushOfAChildHearsThatNothingCameOfWhatWasPutOff(t *testing.T) {
 		})
 	}
 }
+
+func TestG12FlushWaitsForWhatIsPutOffAgain(t *testing.T) {
+	// Planted bug: forget that something was put off when the build that it was put off for is done, or give it another number then.
+	bubble(t, func(t *testing.T) {
+		c, s, z := newContainer(t), listenState(0), listenState(0)
+		var gate chan struct{}
+		p := weir.NewProvider(func(ref weir.Ref) int {
+			v := weir.Watch(ref, s)
+			if gate != nil {
+				<-gate
+			}
+			return v
+		})
+		var heard []int
+		defer weir.Listen(c, p, func(_, v int) { heard = append(heard, v) }).Close()
+		hold := make(chan struct{})
+		defer weir.Listen(c, z, func(int, int) { <-hold }).Close()
+		turn := async(t, func() { z.Set(c, 1) })
+		settle()
+		s.Set(c, 1)
+		gate = make(chan struct{})
+		reader := async(t, func() { weir.Read(c, p) })
+		settle()
+		close(hold)
+		<-turn
+		flush := async(t, func() { require.NoError(t, c.Flush(context.Background())) })
+		settle()
+		c.Invalidate(p) // the reader's build is discarded, and it builds again
+		gate <- struct{}{}
+		settle()
+		select {
+		case <-flush:
+			t.Error("Flush has returned, and nobody has heard of 1: ", heard)
+		default:
+		}
+		close(gate)
+		<-reader
+		<-flush
+		require.Equal(t, []int{1}, heard)
+	})
+}

@@ -73,3 +73,35 @@ func resumeDuringABuild(t *testing.T, verb string, during int, want [][2]int) {
 	require.Equal(t, want, heard)
 	<-reader
 }
+
+func TestG13AResumedListenerHearsNothingOutdated(t *testing.T) {
+	// Its element may be stale, and what that depends on is built by a reader: the turn has to wait, and has nothing to tell until then.
+	// Planted bug: deliver what there is at once.
+	bubble(t, func(t *testing.T) {
+		c, a := newContainer(t), listenState(0)
+		var gate chan struct{}
+		low := weir.NewProvider(func(ref weir.Ref) int {
+			v := weir.Watch(ref, a)
+			if gate != nil {
+				<-gate
+			}
+			return v
+		})
+		top := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, low) })
+		var heard [][2]int
+		sub := weir.Listen(c, top, func(p, n int) { heard = append(heard, [2]int{p, n}) })
+		defer sub.Close()
+		sub.Pause()
+		a.Set(c, 1)
+		require.Equal(t, 1, weir.Read(c, top))
+		a.Set(c, 2)
+		gate = make(chan struct{})
+		reader := async(t, func() { weir.Read(c, low) })
+		settle()
+		sub.Resume()
+		close(gate)
+		<-reader
+		settle()
+		require.Equal(t, [][2]int{{0, 2}}, heard)
+	})
+}

@@ -52,6 +52,9 @@ func (t *tree) turns(root *Container, a *after) {
 		}
 		for c == nil && len(t.ready) > 0 {
 			if c = t.nextReady(); !c.queuedAlone() {
+				if c.turn != nil && c.turn.awaited() {
+					left = append(left, c)
+				}
 				c = nil
 			} else if c.mustWait() {
 				left, c = append(left, c), nil

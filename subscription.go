@@ -288,9 +288,9 @@ func (s *Subscription[S]) Resume() {
 			case graph.Building: // it hears when that is done, and Flush waits for it
 				s.e.later = &later{&s.e.Node, s.e.later}
 				s.e.c.later(&s.e.Node)
-				s.e.Deliver()
+				s.e.DeliverFresh()
 			case graph.Built:
-				s.e.Deliver()
+				s.e.DeliverFresh()
 			}
 		}
 	}

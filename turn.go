@@ -161,6 +161,9 @@ func (c *Container) swept(a *after) verdict {
 		t.calls, t.next, t.of, t.drive.aim = t.calls[:0], 0, nil, nil
 		t.compared = comparison{}
 		a.take(&t.own)
+		if t.awaited() {
+			c.makeReady() // for what it waits for may be no work of c's
+		}
 		c.rest()
 		return ended
 	}
@@ -192,14 +195,28 @@ type putOff struct {
 
 // later notes that a turn has put n off.
 func (c *Container) later(n *graph.Node) {
+	c.putOff = slices.DeleteFunc(c.putOff, putOff.over)
 	c.puts++
-	c.putOff = append(c.putOff, putOff{n, c.puts})
+	if !slices.ContainsFunc(c.putOff, func(x putOff) bool { return x.n == n }) { // else it has waited from then on
+		c.putOff = append(c.putOff, putOff{n, c.puts})
+	}
+}
+
+// over reports whether there is nothing to come back to. An entry stays until then: what
+// was put off may be put off again, and a Flush that waits for it waits on.
+func (x putOff) over() bool { return x.n.Fresh() || !x.n.Wanted() }
+
+// cameTo notes that a turn has brought n up to date, though it may be stale again by now.
+func (c *Container) cameTo(n *graph.Node) {
+	if len(c.putOff) > 0 {
+		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
+	}
 }
 
 // waits reports whether f has to wait for something that was put off.
 func (c *Container) waits(f flusher) bool {
 	for _, x := range c.putOff {
-		if x.put <= f.puts && x.n.Wanted() {
+		if x.put <= f.puts && !x.over() {
 			return !c.closed
 		}
 	}
@@ -317,6 +334,7 @@ func (c *Container) update() {
 			return
 		}
 		if n.Fresh() || !n.Wanted() {
+			c.cameTo(n)
 			continue
 		}
 		d := c.turn.drive
@@ -326,6 +344,9 @@ func (c *Container) update() {
 			return
 		}
 		c.turn.own.take(&d.own)
+		if d.stop != errLater {
+			c.cameTo(n)
+		}
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep
 		}

@@ -53,7 +53,7 @@ const (
 	queued  // in Queue.stale
 	changed // in Queue.changed
 	failed  // its value is a kept panic: never to be read without the lock
-	owed    // a listener came back during the build: its outcome is delivered though it be no change
+	owed    // a listener came back while it was stale: it is delivered when it is fresh, though it be no change
 )
 
 // Stale is what keeps a node from being read as it is.

@@ -54,13 +54,26 @@ func (q *Queue) Clear() {
 	}
 }
 
-// Deliver queues n for its listeners, if it has any: during a synchronous build once that
-// is published, for until then what there is may be outdated.
-func (n *Node) Deliver() {
-	if n.phase == Building {
+// DeliverFresh is Deliver for a listener that was away: if n is about to be brought up to
+// date, once it is, for until then what there is may be outdated.
+func (n *Node) DeliverFresh() {
+	if n.phase == Building || n.flags&Stale != 0 && n.flags&InFlight == 0 && n.Wanted() {
 		n.flags |= owed
 		return
 	}
+	n.Deliver()
+}
+
+// settleUp delivers n, which has become fresh as it is, if that is owed.
+func (n *Node) settleUp() {
+	if n.flags&owed != 0 {
+		n.flags &^= owed
+		n.Deliver()
+	}
+}
+
+// Deliver queues n for its listeners, if it has any.
+func (n *Node) Deliver() {
 	if n.flags&changed == 0 && (n.subs > 0 || n.flags&(Weak|Observed) != 0) {
 		n.flags |= changed
 		n.Queue.changed.Push(n)

@@ -244,6 +244,7 @@ next:
 			n.flags &^= Stale
 			n.at = now
 			n.Show()
+			n.settleUp()
 			continue
 		}
 		// Some dependency is stale already again. If there is a moment when all of them
