@@ -5,12 +5,16 @@ package weir
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 )
 
+const changedLogged = 10 // names of what had changed when a build began
+
 // LogObserver returns an observer that logs every event to l, [slog.Default] if that is
 // nil: failures of builds and storages as errors, those of mutations, which their callers
-// hear of, as warnings, all else at level debug. Values are not logged.
+// hear of, as warnings, all else at level debug. Values are not logged. A build that starts
+// because dependencies have changed has the names of the first ten as "changed".
 func LogObserver(l *slog.Logger) *Observer {
 	logger := func() *slog.Logger {
 		if l != nil {
@@ -25,7 +29,11 @@ func LogObserver(l *slog.Logger) *Observer {
 	return &Observer{
 		ProviderAdded: func(ev ProviderAddedEvent) { log(slog.LevelDebug, "weir: added", ev.Event) },
 		BuildStarted: func(ev BuildStartedEvent) {
-			log(slog.LevelDebug, "weir: build started", ev.Event, slog.String("reason", ev.Reason.String()))
+			attrs := []slog.Attr{slog.String("reason", ev.Reason.String())}
+			if len(ev.Changed) > 0 && logger().Enabled(context.Background(), slog.LevelDebug) { // names take time to make
+				attrs = append(attrs, slog.Any("changed", changedNames(ev.Changed)))
+			}
+			log(slog.LevelDebug, "weir: build started", ev.Event, attrs...)
 		},
 		BuildEnded: func(ev BuildEndedEvent) {
 			attrs := []slog.Attr{slog.String("reason", ev.Reason.String()), slog.Duration("duration", ev.Duration)}
@@ -59,4 +67,15 @@ func LogObserver(l *slog.Logger) *Observer {
 			log(slog.LevelError, "weir: storage failed", ev.Event, slog.String("op", ev.Op), slog.String("key", ev.Key), slog.Any("error", ev.Err))
 		},
 	}
+}
+
+// changedNames names ps, as far as a line of a log has room.
+func changedNames(ps []AnyProvider) (names []string) {
+	for i, p := range ps {
+		if i == changedLogged {
+			return append(names, fmt.Sprintf("and %d more", len(ps)-i))
+		}
+		names = append(names, p.Name())
+	}
+	return names
 }

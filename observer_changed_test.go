@@ -3,7 +3,11 @@ package weir_test
 // This file tells of rule O1 as far as it answers why something was built again: which of its dependencies had changed.
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 
@@ -56,3 +60,67 @@ func TestABuildThatStartsSaysWhatHasChanged(t *testing.T) {
 		}
 	})
 }
+
+func TestTheLogSaysWhatHasChanged(t *testing.T) {
+	// Planted bugs: leave the names out; log all of them; make them for nobody.
+	var buf bytes.Buffer
+	var level slog.LevelVar
+	level.Set(slog.LevelDebug)
+	c := weir.NewContainer(weir.WithObserver(weir.LogObserver(slog.New(slog.NewJSONHandler(&buf, &slog.HandlerOptions{Level: &level})))))
+	defer c.Close()
+	named := 0
+	n := weir.NewFamily(func(counted) *weir.StateProvider[int] {
+		return weir.NewStateProvider(func(weir.Ref) int { return 1 })
+	}, weir.Name("n"))
+	key := func(i int) counted { return counted{i, &named} }
+	sum := weir.NewProvider(func(ref weir.Ref) (sum int) {
+		for i := range 12 {
+			sum += weir.Watch(ref, n.Of(key(i)))
+		}
+		return sum
+	}, weir.Name("sum"))
+	weir.Listen(c, sum, nil)
+	changed := func(of int) (names [][]string) {
+		t.Helper()
+		buf.Reset()
+		c.Batch(func(tx *weir.Tx) {
+			for i := range of {
+				n.Of(key(i)).Update(tx, func(v int) int { return v + 1 })
+			}
+		})
+		for dec := json.NewDecoder(&buf); dec.More(); {
+			var line struct {
+				Msg, Provider, Reason string
+				Changed               []string
+			}
+			require.NoError(t, dec.Decode(&line))
+			if line.Msg != "weir: build started" {
+				require.Nil(t, line.Changed, line.Msg)
+				continue
+			}
+			require.Equal(t, "sum reload", line.Provider+" "+line.Reason)
+			names = append(names, line.Changed)
+		}
+		return names
+	}
+	require.Equal(t, [][]string{{"n(0)"}}, changed(1))
+	require.Equal(t, [][]string{{"n(0)", "n(1)"}}, changed(2))
+	all := changed(12)
+	require.Equal(t, []string{"n(8)", "n(9)", "and 2 more"}, all[0][8:])
+	level.Set(slog.LevelInfo)
+	before := named
+	require.Empty(t, changed(12))
+	require.Equal(t, before, named, "names were made that nobody reads")
+	buf.Reset()
+	level.Set(slog.LevelDebug)
+	c.Invalidate(sum)
+	require.NotContains(t, buf.String(), `"changed"`)
+}
+
+// counted is a key that counts how often it is written.
+type counted struct {
+	i int
+	n *int
+}
+
+func (k counted) String() string { *k.n++; return fmt.Sprint(k.i) }

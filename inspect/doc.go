@@ -30,8 +30,8 @@
 //	fold=0       fold nothing
 //	limit=n      draw up to n nodes, at most 20000; the default is 250
 //
-// With focus, JSON has two answers: why the element was built last, followed down to the
-// change that it began with as far as the timeline tells, and who keeps it.
+// With focus, JSON has two answers: why the element was built last, by the names of what had
+// changed, followed down to where that began as far as the timeline tells, and who keeps it.
 // ?format=timeline is the ring of events as JSON, ?format=stream the live feed as
 // server-sent events.
 //

@@ -1,13 +1,12 @@
 package inspect
 
 // This file owns the answers about one element: why it was built last, who keeps it. They
-// are made of a picture and the ring, and say so where these do not suffice.
+// are made of a picture and the ring, and say so where these do not suffice. What a change
+// came of is cause.go's.
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/weir-go/weir"
 )
@@ -50,13 +49,13 @@ func (p *picture) explain(i int, events []event) *detail {
 			}
 		}
 	}
-	d.Why, d.Keeps = p.why(i, own, events), p.keeps(i)
+	d.Why, d.Keeps = p.why(own, events), p.keeps(i)
 	d.Events = append(d.Events, eventsJSON(own[max(0, len(own)-answersMax):])...)
 	return d
 }
 
-// why says why the newest build of i was started.
-func (p *picture) why(i int, own, events []event) (said []answer) {
+// why says why the newest build in own, the events of its element, was started.
+func (p *picture) why(own, events []event) (said []answer) {
 	if events == nil {
 		return []answer{say("There is no timeline: give the container the inspector's Observer.")}
 	}
@@ -70,7 +69,7 @@ func (p *picture) why(i int, own, events []event) (said []answer) {
 		return []answer{say("The last build is older than what the timeline still has.")}
 	}
 	build := own[last]
-	said = append(said, say("Build #%d was started %s ago: %s.", build.generation, ago(max(0, p.at.Sub(build.at))), reasonText(build.reason)))
+	said = append(said, say("Build #%d was started %s ago: %s.", build.generation, ago(max(0, p.at.Sub(build.at))), build.reasonText()))
 	for _, x := range own[:last] {
 		if before >= 0 && x.generation != own[before].generation {
 			continue
@@ -83,7 +82,7 @@ func (p *picture) why(i int, own, events []event) (said []answer) {
 		}
 	}
 	if build.reason == weir.ReasonReload {
-		said = append(said, p.changes(i, build, events)...)
+		said = append(said, p.causes(build, events)...)
 	}
 	for _, x := range own[last:] {
 		if x.kind == eventBuilt && x.generation == build.generation && x.err != "" {
@@ -91,123 +90,6 @@ func (p *picture) why(i int, own, events []event) (said []answer) {
 		}
 	}
 	return said
-}
-
-func reasonText(r weir.BuildReason) string {
-	switch r {
-	case weir.ReasonFirstBuild:
-		return "the first build, for nothing was there"
-	case weir.ReasonReload:
-		return "something that it watches has changed, or InvalidateAsReload was called"
-	case weir.ReasonRefresh:
-		return "Invalidate, Refresh or InvalidateSelf was called"
-	case weir.ReasonRetry:
-		return "the attempt before it had failed and was retried"
-	}
-	return r.String()
-}
-
-// originText is what the build was that a change began with.
-func originText(r weir.BuildReason) string {
-	switch r {
-	case weir.ReasonRefresh:
-		return "asked for with Invalidate, Refresh or InvalidateSelf"
-	case weir.ReasonRetry:
-		return "another attempt after a failure"
-	}
-	return "the first"
-}
-
-// changes says which dependencies of i changed before build, and what the nearest of these
-// changes came of.
-func (p *picture) changes(i int, build event, events []event) (said []answer) {
-	changed := p.changed(i, build, events)
-	if len(changed) == 0 {
-		return []answer{say("The timeline has no change of what it watches.")}
-	}
-	said = append(said, p.about(changed[0].dep, "is the change nearest to it; listeners were told "+whenText(changed[0].event.at.Sub(build.at))))
-	for _, x := range changed[1:min(len(changed), answersMax)] {
-		said = append(said, p.about(x.dep, "changed too, told "+whenText(x.event.at.Sub(build.at))))
-	}
-	return append(said, p.origin(changed[0], events)...)
-}
-
-// origin follows a change to where it began: from element to element, as long as each
-// changed because it was built, and was built because something changed.
-func (p *picture) origin(x change, events []event) (said []answer) {
-	name := ""
-	for range answersMax {
-		var build *event
-		for k := range events {
-			e := &events[k]
-			if e.id != x.event.id || e.generation != x.event.generation || e.seq >= x.event.seq {
-				continue
-			}
-			switch e.kind {
-			case eventBuild:
-				build = e
-			case eventAdded, eventChanged:
-				return append(said, p.about(x.dep, fmt.Sprintf("is where that begins: it was set, or its build #%d had another result", e.generation)))
-			}
-		}
-		if build == nil {
-			return said
-		}
-		if build.reason != weir.ReasonReload {
-			return append(said, p.about(x.dep, fmt.Sprintf("is where that begins: its build #%d was %s", build.generation, originText(build.reason))))
-		}
-		changed := p.changed(x.dep, *build, events)
-		if len(changed) == 0 {
-			return said
-		}
-		name, x = p.nodes[x.dep].Name, changed[0]
-		said = append(said, p.about(x.dep, "is the change nearest to that build of "+name))
-	}
-	return said
-}
-
-// change is an event that told of a new value, or a failure, of the element dep.
-type change struct {
-	dep   int
-	event event
-}
-
-// changed returns the changes of what i watches between what is known of its build before
-// and now, the nearest first: that is the likely reason, for a change is told in the turn
-// that makes the build.
-func (p *picture) changed(i int, build event, events []event) (changed []change) {
-	var from uint64
-	for _, x := range events {
-		if x.id == build.id && x.seq < build.seq && (x.kind == eventBuild || x.kind == eventAdded || x.kind == eventChanged) {
-			from = x.seq
-		}
-	}
-	for _, dep := range p.nodes[i].deps {
-		var nearest *event
-		for k := range events {
-			x := &events[k]
-			if x.id == p.nodes[dep].id && x.seq > from && (x.kind == eventChanged || x.kind == eventFailed) &&
-				(nearest == nil || apartFrom(build, *x) < apartFrom(build, *nearest)) {
-				nearest = x
-			}
-		}
-		if nearest != nil {
-			changed = append(changed, change{dep, *nearest})
-		}
-	}
-	slices.SortStableFunc(changed, func(a, b change) int {
-		return cmp.Compare(apartFrom(build, a.event), apartFrom(build, b.event))
-	})
-	return changed
-}
-
-func apartFrom(build, x event) time.Duration { return x.at.Sub(build.at).Abs() }
-
-func whenText(d time.Duration) string {
-	if d < 0 {
-		return ago(-d) + " before it began"
-	}
-	return ago(d) + " after it began"
 }
 
 // keeps says who keeps the element i.

@@ -21,6 +21,7 @@ import (
 const (
 	defaultRing = 1000
 	textMax     = 200 // bytes of a name, a cause, an error or a value
+	changedMax  = 8   // dependencies of a build that are kept because they had changed
 )
 
 // Inspector remembers the last events of containers, and shows them. Make one with [New].
@@ -114,7 +115,10 @@ func (i *Inspector) Observer() *weir.Observer {
 			i.record(eventChanged, ev.Event, func(x *event) { x.value = i.text(ev.Provider, ev.Value) })
 		},
 		BuildStarted: func(ev weir.BuildStartedEvent) {
-			i.record(eventBuild, ev.Event, func(x *event) { x.reason = ev.Reason })
+			i.record(eventBuild, ev.Event, func(x *event) {
+				x.reason = ev.Reason
+				i.changed(x, ev.Changed)
+			})
 		},
 		BuildEnded: func(ev weir.BuildEndedEvent) {
 			i.record(eventBuilt, ev.Event, func(x *event) {
@@ -148,13 +152,26 @@ func (i *Inspector) Observer() *weir.Observer {
 }
 
 func (i *Inspector) record(k eventKind, ev weir.Event, more func(x *event)) {
+	box := i.boxID(ev.Container)
 	x := event{
-		kind: k, at: ev.At, id: elementID(i.seed, ev.Container, ev.Provider), box: i.boxID(ev.Container),
+		kind: k, at: ev.At, id: elementIn(i.seed, box, providerID(i.seed, ev.Provider)), box: box,
 		name: short(ev.Name), declared: ev.Declared, generation: ev.Generation,
 	}
 	defer func() { i.add(x) }() // also if code of the user's panics: a value's, an error's
 	if more != nil {
 		more(&x)
+	}
+}
+
+// changed notes in x what had changed: no provider is held.
+func (i *Inspector) changed(x *event, ps []weir.AnyProvider) {
+	if len(ps) == 0 {
+		return
+	}
+	x.more = max(0, len(ps)-changedMax)
+	x.changed = make([]dependency, 0, len(ps)-x.more)
+	for _, p := range ps[:len(ps)-x.more] {
+		x.changed = append(x.changed, dependency{providerID(i.seed, p), short(p.Name())})
 	}
 }
 
@@ -182,11 +199,15 @@ func parseID(s string) (id, error) {
 
 // elementID is the id of p's element in c.
 func elementID(seed maphash.Seed, c *weir.Container, p weir.AnyProvider) id {
-	return id(maphash.Comparable(seed, struct {
-		c *weir.Container
-		p weir.AnyProvider
-	}{c, p}))
+	return elementIn(seed, containerID(seed, c), providerID(seed, p))
 }
+
+// elementIn is elementID of a container and a provider of which there are the ids.
+func elementIn(seed maphash.Seed, box, provider id) id {
+	return id(maphash.Comparable(seed, [2]id{box, provider}))
+}
+
+func providerID(seed maphash.Seed, p weir.AnyProvider) id { return id(maphash.Comparable(seed, p)) }
 
 func containerID(seed maphash.Seed, c *weir.Container) id { return id(maphash.Comparable(seed, c)) }
 

@@ -15,6 +15,7 @@ import (
 
 // picture is never changed once it is made.
 type picture struct {
+	seed  maphash.Seed
 	at    time.Time
 	took  time.Duration
 	boxes []box
@@ -110,7 +111,7 @@ func (k *camera) forget() {
 
 func (k *camera) shoot() *picture {
 	began := time.Now()
-	p := &picture{at: began}
+	p := &picture{seed: k.seed, at: began}
 	type frame struct {
 		c      *weir.Container
 		parent int
@@ -123,12 +124,13 @@ func (k *camera) shoot() *picture {
 		open = open[:len(open)-1]
 		s := f.c.Snapshot()
 		b := len(frames)
-		p.boxes = append(p.boxes, box{containerID(k.seed, f.c), f.parent, len(s.Elements)})
+		in := containerID(k.seed, f.c)
+		p.boxes = append(p.boxes, box{in, f.parent, len(s.Elements)})
 		f.at = make(map[weir.AnyProvider]int, len(s.Elements))
 		for _, e := range s.Elements {
 			f.at[e.Provider] = len(p.nodes)
 			_, can := e.Provider.(canceler)
-			n := node{id: elementID(k.seed, f.c, e.Provider), box: b, can: can, ElementInfo: e}
+			n := node{id: elementIn(k.seed, in, providerID(k.seed, e.Provider)), box: b, can: can, ElementInfo: e}
 			watches = append(watches, e.DependsOn)
 			// What is kept must hold no provider.
 			n.Name, n.Provider, n.DependsOn = short(e.Name), nil, nil

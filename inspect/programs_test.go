@@ -164,7 +164,7 @@ func TestPricesInAChromium(t *testing.T) {
 	b.shots("prices-open")
 	b.eval(`[...document.querySelectorAll('.node')].find(g => g.textContent.startsWith('portfolio')).dispatchEvent(new MouseEvent('click', {bubbles: true}))`)
 	b.until(`document.getElementById('detail').textContent.includes('view({AAPL,IBM true}) is where that begins: 2 listeners of its own')`)
-	b.until(`/quotes\(\w+\) is the change nearest to it/.test(document.getElementById('detail').textContent)`)
+	b.until(`/: .*quotes\(\w+\) had changed\./.test(document.getElementById('detail').textContent)`)
 	b.drawnWell()
 	b.shots("prices-focus")
 	b.eval(`focusOn('')`)

@@ -38,6 +38,15 @@ type event struct {
 	took           time.Duration
 	cause, err     string
 	value          string
+	changed        []dependency // of a build: what had changed when it began
+	more           int          // of these, not kept
+}
+
+// dependency is a provider without holding it. Which container had its element is seen when
+// it is asked for, for an event does not tell.
+type dependency struct {
+	provider id
+	name     string
 }
 
 // ring holds the last size events.
@@ -101,18 +110,23 @@ type eventJSON struct {
 	Cause      string    `json:"cause,omitempty"`
 	Err        string    `json:"error,omitempty"`
 	Value      string    `json:"value,omitempty"`
+	Changed    []string  `json:"changed,omitempty"`     // names
+	More       int       `json:"changedMore,omitempty"` // beside these
 }
 
 func (x *event) json() eventJSON {
 	j := eventJSON{
 		Seq: x.seq, Kind: x.kind, At: x.at, Container: x.box.String(), Name: x.name, Declared: x.declared,
-		Generation: x.generation, TookMs: millis(x.took), Cause: x.cause, Err: x.err, Value: x.value,
+		Generation: x.generation, TookMs: millis(x.took), Cause: x.cause, Err: x.err, Value: x.value, More: x.more,
 	}
 	if x.id != 0 {
 		j.ID = x.id.String()
 	}
 	if x.kind == eventBuild || x.kind == eventBuilt {
 		j.Reason = x.reason.String()
+	}
+	for _, d := range x.changed {
+		j.Changed = append(j.Changed, d.name)
 	}
 	return j
 }

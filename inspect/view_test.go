@@ -52,7 +52,11 @@ type look struct {
 	Detail *struct {
 		Name, Value string
 		Why, Keeps  []struct{ Text, ID, Name string }
-		Events      []struct{ Kind, Name, Value string }
+		Events      []struct {
+			Kind, Name, Value string
+			Changed           []string
+			ChangedMore       int
+		}
 	}
 }
 
@@ -334,6 +338,9 @@ func TestHostileNames(t *testing.T) {
 	evil := weir.NewStateProvider(func(weir.Ref) string { return hostile }, weir.Name(hostile))
 	fails := weir.NewTryProvider(func(weir.Ref) (string, error) { return "", errors.New(hostile) }, weir.Name("fails\xff\x00"))
 	weir.Listen(c, evil, nil)
+	after := weir.NewProvider(func(ref weir.Ref) string { return weir.Watch(ref, evil) }, weir.Name("after"))
+	weir.Listen(c, after, nil)
+	evil.Set(c, hostile+"!")
 	func() {
 		defer func() { recover() }() // v.(string) of an AsyncValue: the observer's panic is its own
 		weir.Read(c, fails)
@@ -342,7 +349,10 @@ func TestHostileNames(t *testing.T) {
 	long := weir.NewProvider(func(weir.Ref) int { return 1 }, weir.Name(strings.Repeat("long ", 1000)))
 	weir.Read(c, long)
 	h := insp.Handler(c)
-	for _, format := range []string{"json", "timeline", "dot", "mermaid"} {
+	focus := "json&focus=" + see(t, h, "").id("after")
+	require.Regexp(t, `"changed":\["\\u003cimg src`, get(h, "format=timeline").Body.String())
+	require.Contains(t, see(t, h, focus[len("json&"):]).why(), `<img src=x onerror="window.pwned=1`)
+	for _, format := range []string{"json", focus, "timeline", "dot", "mermaid"} {
 		w := get(h, "format="+format)
 		text := w.Body.String()
 		require.NotContains(t, w.Header().Get("Content-Type"), "html")
@@ -361,10 +371,10 @@ func TestHostileNames(t *testing.T) {
 	// Each line of DOT is one statement, and its strings end where they should.
 	for _, line := range strings.Split(strings.TrimSpace(get(h, "format=dot").Body.String()), "\n") {
 		bare := regexp.MustCompile(`"(\\.|[^"\\])*"`).ReplaceAllString(line, `S`)
-		require.Regexp(t, `^(digraph weir \{|\s*(rankdir=LR;|node \[shape=box, style=filled, fontname=S\];|subgraph cluster_0 \{|label=S;|n\d \[label=S, fillcolor=S\];|\}))$`, bare, line)
+		require.Regexp(t, `^(digraph weir \{|\s*(rankdir=LR;|node \[shape=box, style=filled, fontname=S\];|subgraph cluster_0 \{|label=S;|n\d \[label=S, fillcolor=S\];|n\d -> n\d \[style=solid\];|\}))$`, bare, line)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(get(h, "format=mermaid").Body.String()), "\n") {
-		require.Regexp(t, `^(flowchart LR|\s*(subgraph c0\["container"\]|n\d\["[^"<>()\[\]{}`+"`"+`]*(<br/>[^"<>()\[\]{}`+"`"+`]*){3}"\]|end|style n\d fill:#[0-9a-f]{6},color:#111))$`, line)
+		require.Regexp(t, `^(flowchart LR|\s*(subgraph c0\["container"\]|n\d\["[^"<>()\[\]{}`+"`"+`]*(<br/>[^"<>()\[\]{}`+"`"+`]*){3}"\]|end|n\d --> n\d|style n\d fill:#[0-9a-f]{6},color:#111))$`, line)
 	}
 
 	// The page is the same whatever the names are, and its policy lets only its own script run.
