@@ -305,47 +305,6 @@ func (c *Container) makeReady() {
 	}
 }
 
-// Flush returns when everything that was queued before the call has been delivered: nil,
-// or the cause of ctx if that ends first. Inside a hook, listener or build it would wait
-// for its own caller: only ctx ends it then (rule G12).
-func (c *Container) Flush(ctx context.Context) error {
-	c.valid("Flush")
-	if ctx == nil {
-		misuse(nil, "Flush needs a context")
-	}
-	if c.parent != nil { // what they have queued may reach c
-		if err := c.parent.Flush(ctx); err != nil {
-			return err
-		}
-	}
-	var a after
-	c.tree.mu.Lock()
-	if c.closed && !c.inTurn() {
-		c.done(&a)
-		return nil
-	}
-	ch := make(chan struct{})
-	t := c.turnState()
-	t.flushNext = append(t.flushNext, flusher{done: ch})
-	c.makeReady()
-	if t.running { // a look from outside, not a write
-		c.tree.mu.Unlock()
-	} else {
-		c.done(&a)
-	}
-	select {
-	case <-ch: // delivered here, whatever has become of ctx
-		return nil
-	default:
-	}
-	select {
-	case <-ch:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
 // DisposeUnused disposes every AutoDispose element that is on standby now, whatever is
 // left of its delay or CacheFor time, and those that only it used. Elements with a
 // listener, also a paused one, or an open keep-alive link stay.

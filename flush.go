@@ -1,0 +1,128 @@
+package weir
+
+// This file owns Flush: who waits for a sweep, and what a turn has put off that they wait
+// for as well. The turn itself is turn.go's.
+
+import (
+	"context"
+	"slices"
+
+	"github.com/weir-go/weir/internal/graph"
+)
+
+// Flush returns when everything that was queued before the call has been delivered: nil,
+// or the cause of ctx if that ends first. Inside a hook, listener or build it would wait
+// for its own caller: only ctx ends it then (rule G12).
+func (c *Container) Flush(ctx context.Context) error {
+	c.valid("Flush")
+	if ctx == nil {
+		misuse(nil, "Flush needs a context")
+	}
+	if c.parent != nil { // what they have queued may reach c
+		if err := c.parent.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	var a after
+	c.tree.mu.Lock()
+	if c.closed && !c.inTurn() {
+		c.done(&a)
+		return nil
+	}
+	ch := make(chan struct{})
+	t := c.turnState()
+	t.flushNext = append(t.flushNext, flusher{done: ch})
+	c.makeReady()
+	if t.running { // a look from outside, not a write
+		c.tree.mu.Unlock()
+	} else {
+		c.done(&a)
+	}
+	select {
+	case <-ch: // delivered here, whatever has become of ctx
+		return nil
+	default:
+	}
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// flusher is a Flush that waits.
+type flusher struct {
+	done  chan struct{}
+	swept bool   // it has waited for a whole sweep
+	puts  uint64 // then it waits for what was put off up to here
+}
+
+// putOff is an element that a turn has left to somebody else's build.
+type putOff struct {
+	n   *graph.Node
+	put uint64
+}
+
+// later notes that a turn has put n off.
+func (c *Container) later(n *graph.Node) {
+	c.putOff = slices.DeleteFunc(c.putOff, putOff.over)
+	c.puts++
+	if !slices.ContainsFunc(c.putOff, func(x putOff) bool { return x.n == n }) { // else it has waited from then on
+		c.putOff = append(c.putOff, putOff{n, c.puts})
+	}
+}
+
+// over reports whether there is nothing to come back to. An entry stays until then: what
+// was put off may be put off again, and a Flush that waits for it waits on.
+func (x putOff) over() bool { return x.n.Fresh() || !x.n.Wanted() }
+
+// cameTo notes that a turn has brought n up to date, though it may be stale again by now.
+func (c *Container) cameTo(n *graph.Node) {
+	if len(c.putOff) > 0 {
+		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
+	}
+}
+
+// waits reports whether f has to wait for something that was put off.
+func (c *Container) waits(f flusher) bool {
+	for _, x := range c.putOff {
+		if x.put <= f.puts && !x.over() {
+			return !c.closed
+		}
+	}
+	return false
+}
+
+// flushed lets those go who have waited for a whole sweep, unless something was put off
+// that they have to wait for.
+func (c *Container) flushed() {
+	t := c.turn
+	if t == nil || !t.awaited() {
+		return
+	}
+	var left []flusher
+	for _, f := range t.flush {
+		if !f.swept {
+			f.swept, f.puts = true, c.puts
+		}
+		if c.waits(f) {
+			left = append(left, f)
+		} else {
+			close(f.done)
+		}
+	}
+	t.flush, t.flushNext = append(left, t.flushNext...), nil
+}
+
+// awaited reports whether there is a Flush that waits.
+func (t *turn) awaited() bool { return len(t.flush)+len(t.flushNext) > 0 }
+
+// flushes reports whether somebody can be let go.
+func (c *Container) flushes() bool {
+	if c.turn == nil || !c.turn.awaited() {
+		return false
+	}
+	free := func(f flusher) bool { return !f.swept || !c.waits(f) }
+	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)
+}
