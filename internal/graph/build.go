@@ -276,7 +276,11 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 // CommitSame is Commit of a build that has watched what the last one did, while nothing
 // changed. Of another it does nothing, and returns false.
 func (g *Graph) CommitSame(n *Node, gen uint64) bool {
-	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() || n.Word.Load() != gen<<genShift|uint64(n.old)<<placeShift|open {
+	w := n.Word.Load()
+	if w>>genShift != gen || w&open == 0 || place(w) != int(n.old) { // there may be more than a word has places for
+		return false
+	}
+	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() {
 		return false
 	}
 	n.serial++

@@ -1,0 +1,53 @@
+package weir_test
+
+// This file holds what ways that were made quick must not leave out: a build that watches less than the last one (P8), the times that
+// CacheFor and a touch stand for (L4), and in what order a turn comes back to what it has put off (G3).
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/weir-go/weir"
+)
+
+func TestP8ABuildOfManyWatchesMayWatchFew(t *testing.T) {
+	// The first build watches more than a word has places for, the second only the first few of them, as many as are left over when
+	// places are counted round. Planted bug: compare the word with one that is put together from a number that does not fit.
+	const places = 1 << 12
+	for _, few := range []int{1, 2} {
+		for builds := range 2 { // the number of a build is in that word too
+			t.Run(fmt.Sprint(few, builds), func(t *testing.T) {
+				c := newContainer(t)
+				on := weir.NewStateProvider(func(weir.Ref) bool { return true })
+				one := weir.NewFamily(func(k int) *weir.Provider[int] {
+					return weir.NewProvider(func(weir.Ref) int { return 1 })
+				}, weir.DisposeDelay(0))
+				sum := weir.NewProvider(func(ref weir.Ref) (n int) {
+					k := few
+					if weir.Watch(ref, on) {
+						k += places
+					}
+					for i := range k - 1 {
+						n += weir.Watch(ref, one.Of(i))
+					}
+					return n
+				})
+				var told []int
+				weir.Listen(c, sum, func(_, n int) { told = append(told, n) })
+				for range builds {
+					weir.Read(c, one.Of(-1))
+				}
+				on.Set(c, false)
+				require.Equal(t, []int{few - 1}, told)
+				require.False(t, c.Exists(one.Of(places-1)), "nobody watches it any more")
+				for _, e := range c.Snapshot().Elements {
+					if e.Provider == weir.AnyProvider(sum) {
+						require.Equal(t, few, len(e.Dependencies))
+					}
+				}
+			})
+		}
+	}
+}
