@@ -353,10 +353,10 @@ func (r Ref) CacheFor(d time.Duration) {
 	defer e.c.tree.mu.Unlock()
 	if e.auto() && e.live(r.gen) {
 		l := e.lived()
-		l.cacheFor = max(l.cacheFor, d)
-		if e.rare == nil && e.times.left == 0 { // a build that is not timed
-			e.times.built = e.c.now()
+		if x := e.times; l.cacheFor == 0 && x.left == 0 && x.built == 0 { // a build that is not timed
+			x.built = e.c.now()
 		}
+		l.cacheFor = max(l.cacheFor, d)
 	}
 }
 

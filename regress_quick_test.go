@@ -6,6 +6,7 @@ package weir_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,5 +50,65 @@ func TestP8ABuildOfManyWatchesMayWatchFew(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestL4CacheForCountsFromItsBuild(t *testing.T) {
+	// A build on standby asks for CacheFor, long after the last listener left: nobody has left this one. Planted bug: count from when
+	// the last listener of the build before left.
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprint("late ", late), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+				var last weir.Ref
+				p := weir.NewProvider(func(ref weir.Ref) int {
+					last = ref
+					v := weir.Watch(ref, n)
+					if v > 0 && !late {
+						ref.CacheFor(10 * time.Second)
+					}
+					return v
+				}, weir.DisposeDelay(time.Second))
+				pass(time.Second)
+				weir.Listen(c, p, nil).Close()
+				for range 30 {
+					pass(900 * time.Millisecond)
+					weir.Read(c, p) // a touch
+				}
+				n.Set(c, 1)
+				weir.Read(c, p)
+				if late {
+					last.CacheFor(10 * time.Second)
+				}
+				pass(9 * time.Second)
+				require.True(t, c.Exists(p))
+				pass(2 * time.Second)
+				require.False(t, c.Exists(p))
+			})
+		})
+	}
+}
+
+func TestL4CacheForAgainIsNoTouch(t *testing.T) {
+	// The longest of several calls counts, from the beginning of the build if nobody ever listened. Planted bug: count from the last call.
+	for _, early := range []time.Duration{0, time.Second} {
+		t.Run(fmt.Sprint("at ", early), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				pass(early)
+				var last weir.Ref
+				p := weir.NewProvider(func(ref weir.Ref) int {
+					last = ref
+					ref.CacheFor(10 * time.Second)
+					return 1
+				}, weir.DisposeDelay(time.Second))
+				weir.Read(c, p)
+				pass(9 * time.Second)
+				last.CacheFor(time.Second)
+				pass(2 * time.Second)
+				require.False(t, c.Exists(p))
+			})
+		})
 	}
 }
