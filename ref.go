@@ -160,13 +160,13 @@ func (r Ref) expected(p *base) (src *element, w uint64) {
 }
 
 // watched is another quick way: it returns the dependency if it may be read and this build
-// watches it already, in whatever order. It takes no lock.
+// watches it already, in whatever order. A watch on standby is a touch. It takes no lock.
 func (r Ref) watched(p *base) *element {
 	if r.e == nil || r.e.Gen() != r.gen {
 		return nil
 	}
-	if src := r.e.c.home(p).table.find(p); src != nil && src.Watched(r.gen) {
-		return src.ifReadable()
+	if src := r.e.c.home(p).table.find(p); src != nil && src.Watched(r.gen) && src.readable() {
+		return src
 	}
 	return nil
 }

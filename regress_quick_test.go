@@ -112,3 +112,25 @@ func TestL4CacheForAgainIsNoTouch(t *testing.T) {
 		})
 	}
 }
+
+func TestL4AWatchOnStandbyIsATouch(t *testing.T) {
+	// A build that is on standby watches once more what it watches already: when it goes, that stays for one more delay. Planted bug:
+	// see without the lock that it is watched already, and say nothing.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		below := weir.NewProvider(func(weir.Ref) int { return 1 }, weir.DisposeDelay(time.Second))
+		var last weir.Ref
+		above := weir.NewProvider(func(ref weir.Ref) int {
+			last = ref
+			return weir.Watch(ref, below)
+		}, weir.DisposeDelay(time.Second))
+		weir.Read(c, above)
+		pass(900 * time.Millisecond)
+		require.Equal(t, 1, weir.Watch(last, below))
+		pass(200 * time.Millisecond)
+		require.False(t, c.Exists(above))
+		require.True(t, c.Exists(below))
+		pass(time.Second)
+		require.False(t, c.Exists(below))
+	})
+}
