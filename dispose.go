@@ -163,13 +163,17 @@ func (e *element) woken() {
 	if e.later == nil {
 		return
 	}
-	for x := e.later; x != nil; x = x.next {
+	var first *later // they were put off in turn, and come back so
+	for e.later != nil {
+		x := e.later
+		e.later, x.next, first = x.next, first, x
+	}
+	for x := first; x != nil; x = x.next {
 		n := x.n
 		c := n.Host.(*element).c
 		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
 		n.Want()
 	}
-	e.later = nil
 	e.c.settleApart() // whoever was building may go on for long, or wait for a listener of that turn
 }
 

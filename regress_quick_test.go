@@ -134,3 +134,32 @@ func TestL4AWatchOnStandbyIsATouch(t *testing.T) {
 		require.False(t, c.Exists(below))
 	})
 }
+
+func TestG3WhatWasPutOffComesBackInOrder(t *testing.T) {
+	// A turn puts three elements off, because a reader is building what they watch. Planted bug: come back to the last one first.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		n := listenState(0)
+		below, gate := gated(n)
+		var log trace
+		var subs []*weir.Subscription[int]
+		for i := range 3 {
+			p := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, below) })
+			sub := weir.Listen(c, p, func(_, next int) { log.add("%d", i) })
+			sub.Pause()
+			subs = append(subs, sub)
+		}
+		n.Set(c, 1)
+		reader := async(t, func() { weir.Read(c, below) })
+		settle()
+		for _, sub := range subs {
+			sub.Resume()
+		}
+		settle()
+		log.want(t, "while it is built")
+		<-gate
+		await(t, "the reader", reader)
+		settle()
+		log.want(t, "then", "0", "1", "2")
+	})
+}
