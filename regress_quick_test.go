@@ -5,8 +5,10 @@ package weir_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -162,4 +164,26 @@ func TestG3WhatWasPutOffComesBackInOrder(t *testing.T) {
 		settle()
 		log.want(t, "then", "0", "1", "2")
 	})
+}
+
+func TestG6AListenerThatHasLeftIsNotKept(t *testing.T) {
+	// Planted bug: leave the first listener where it was when there were more than one place for.
+	c := newContainer(t)
+	s := listenState(0)
+	listen := func() (*weir.Subscription[int], weak.Pointer[[64]int]) {
+		big := new([64]int) // not so small that it shares its memory
+		return weir.Listen(c, s, func(_, next int) { big[0] = next }), weak.Make(big)
+	}
+	first, held := listen()
+	second, _ := listen()
+	s.Set(c, 1)
+	first.Close()
+	first = nil
+	for range 10 {
+		if runtime.GC(); held.Value() == nil {
+			break
+		}
+	}
+	require.Nil(t, held.Value())
+	second.Close()
 }
