@@ -1,7 +1,8 @@
 package weir_test
 
-// This file holds what ways that were made quick must not leave out: a build that watches less than the last one (P8), the times that
-// CacheFor and a touch stand for (L4), and in what order a turn comes back to what it has put off (G3).
+// This file holds what ways that were made quick must not leave out: a build that watches less than the last one (P8), or comes back
+// late to what it watched (D6), the times that CacheFor and a touch stand for (L4), and in what order a turn comes back to what it has
+// put off (G3).
 
 import (
 	"fmt"
@@ -186,4 +187,37 @@ func TestG6AListenerThatHasLeftIsNotKept(t *testing.T) {
 	}
 	require.Nil(t, held.Value())
 	second.Close()
+}
+
+func TestD6ALateWatchOfWhatIsWatchedIsNoOther(t *testing.T) {
+	// A rebuild watches what the last build did, without a look-up; a Watch after it comes to the same source. Planted bug: mark what was
+	// watched only when something else is watched after it.
+	for _, rebuilt := range []bool{false, true} {
+		t.Run(fmt.Sprint("rebuilt ", rebuilt), func(t *testing.T) {
+			c := newContainer(t)
+			var log trace
+			n := weir.NewStateProvider(func(ref weir.Ref) int {
+				ref.OnAddListener(log.on("added"))
+				ref.OnRemoveListener(log.on("removed"))
+				return 0
+			})
+			var last weir.Ref
+			p := weir.NewProvider(func(ref weir.Ref) int {
+				last = ref
+				return weir.Watch(ref, n)
+			})
+			weir.Read(c, n)
+			weir.Read(c, p)
+			if rebuilt {
+				n.Set(c, 1)
+				weir.Read(c, p)
+			}
+			log.take()
+			weir.Watch(last, n)
+			weir.Watch(last, n)
+			n.Set(c, 2)
+			weir.Read(c, p)
+			log.want(t, "the one watch goes on")
+		})
+	}
 }

@@ -99,7 +99,11 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	}
 	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Value {
-		for ; n.marked < n.cursor; n.marked++ {
+		known := n.cursor
+		if !running { // a late one: what was matched last was marked by nobody
+			known = int32(len(n.deps))
+		}
+		for ; n.marked < known; n.marked++ {
 			if d := &n.deps[n.marked]; d.kind == Value {
 				d.src.markBy(gen)
 			}
