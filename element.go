@@ -213,8 +213,8 @@ func (e *element) NodeEvent(ev graph.Event) {
 		e.ownedSwitched(ev == graph.On)
 		return
 	case graph.OnDuty:
-		if e.life == nil && e.rare == nil {
-			return // nobody to tell
+		if e.life == nil && e.rare == nil && e.Phase() == graph.Built {
+			return // nobody to tell; what is about to be built may have somebody by then
 		}
 		e.wakeEmitters()
 	case graph.OffDuty:
