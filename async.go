@@ -330,10 +330,15 @@ func (x *cell[S]) rested() *S {
 	return last
 }
 
-// hiding keeps the result that is about to be hidden by next, if that is loading: it is
-// what they know who have Awaited it. The lock is held.
+// hiding keeps the result that is about to be hidden by next, if that is loading, until
+// there is another: it is what they know who have Awaited it. The lock is held.
 func (x *cell[S]) hiding(next *S) {
-	if prev := x.raw(); isResting(prev) && !isResting(any(next)) {
+	switch prev := x.raw(); {
+	case isResting(any(next)):
+		if x.rare != nil {
+			x.rare.rested = nil
+		}
+	case isResting(prev):
 		r := x.more()
 		r.rested, r.amended = prev, false
 	}

@@ -258,8 +258,11 @@ func (x *cell[S]) aim(from *provider[S]) {
 }
 
 func (x *cell[S]) drop() {
-	x.val.Store(nil)
-	x.filled.Store(false)
+	if x.as.pack != nil {
+		x.filled.Store(false)
+	} else {
+		x.val.Store(nil)
+	}
 	if r := x.rare; r != nil {
 		r.rested = nil
 	}

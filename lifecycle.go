@@ -369,9 +369,8 @@ func (e *element) dispose(a *after) {
 	e.untimed()
 	e.forgetNext()
 	e.wakeWaiters(nil)
-	if e.leave(); !e.dead {
-		e.host.drop() // it stays for weak listeners, or until its function has returned; its value does not
-	}
+	e.leave()
+	e.host.drop() // e may stay, for a weak listener, a function that has not returned, or whoever has a ref: its value does not
 }
 
 // leave takes e out of the table if nothing refers to it any more: no weak listener, no

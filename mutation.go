@@ -302,6 +302,8 @@ func (h *runScope) hold(home *Container, p *base) {
 // deliver makes a sub that only counts.
 func (*sub) deliver(*PanicError) {}
 
+func (*sub) forget() {}
+
 // end lets go of all that was held. The lock is held.
 func (h *runScope) end() {
 	h.ended = true

@@ -360,6 +360,8 @@ func (e *element) outlook() *sub {
 	return &r.outlook.sub
 }
 
+func (x *outlook) forget() {}
+
 func (x *outlook) deliver(fail *PanicError) {
 	e := x.e
 	if !e.wants(evAdded | evUpdated | evFailed) {

@@ -22,7 +22,7 @@ const (
 // sub is a listener without its type. The list and the counts are guarded by the lock.
 type sub struct {
 	e      *element
-	self   interface{ deliver(fail *PanicError) }
+	self   caller
 	more   *subMore // fixed by Listen
 	state  atomic.Int32
 	pauses int32
@@ -32,6 +32,14 @@ type sub struct {
 	weak   bool
 	on     bool // counts as active
 	inner  bool // an outlook: no listener of the user's
+}
+
+// caller is a listener with its type.
+type caller interface {
+	// deliver calls the listener, if there is something to tell. It runs in the turn.
+	deliver(fail *PanicError)
+	// forget lets go of what it saw last. The lock is held, and no turn is calling.
+	forget()
 }
 
 // subMore is what few listeners have.
@@ -155,6 +163,11 @@ func (s *sub) detach() {
 	e := s.e
 	if e != nil {
 		e.listeners.remove(s)
+		if t := e.c.turn; e.c.inTurn() {
+			t.closed = append(t.closed, s) // it may be being called
+		} else if s.state.Load()&subArriving == 0 {
+			s.self.forget()
+		}
 		if s.weak {
 			if e.listeners.weak == 0 {
 				e.Unset(graph.Weak)
@@ -373,6 +386,13 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		prev.val = new(S)
 	}
 	s.fn(*prev.val, *next.val)
+}
+
+func (s *Subscription[S]) forget() {
+	s.seen, s.failed = snapshot[S]{}, nil
+	if s.part != nil {
+		s.part.raw = nil
+	}
 }
 
 // smallListener is a subscription to the whole of a small value. With many listeners its

@@ -35,6 +35,7 @@ type turn struct {
 	changed   int       // elements left to be delivered in this sweep
 	used      int       // elements left to be told
 	calls     []*sub    // listeners being called
+	closed    []*sub    // listeners that were closed while it runs
 	telling   *element  // whose, as long as one of them is left
 	next      int       // the next of them
 	compared  comparison
@@ -145,6 +146,7 @@ func (c *Container) swept(a *after) verdict {
 		}
 	}
 	t.sweeps++
+	t.forget()
 	c.flushed()
 	if !c.work() {
 		c.flushed()
@@ -196,6 +198,15 @@ func (c *Container) bury() {
 		}
 	}
 	c.tree.graph.Forget()
+}
+
+// forget has listeners that were closed let go of what they saw. None is being called.
+func (t *turn) forget() {
+	for i, s := range t.closed {
+		s.self.forget()
+		t.closed[i] = nil
+	}
+	t.closed = t.closed[:0]
 }
 
 // tell takes the next element whose counts have changed, and the hooks that have to hear
