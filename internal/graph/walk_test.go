@@ -178,3 +178,45 @@ func TestAwaitsPassesByWhatAnAsynchronousBuildDoesNotHear(t *testing.T) { // P8,
 	require.Equal(t, "pending", level(x))
 	require.Equal(t, []string{"x", "mid"}, awaits(x))
 }
+
+// ---- moments of the past
+
+func TestAMomentHoldsForWhatAFilterLetNothingThrough(t *testing.T) { // P1, P3
+	for _, later := range []bool{false, true} {
+		w := newWorld(t)
+		s, s2, waited := w.state("s", 0), w.state("s2", 0), w.state("waited", 0)
+		p := w.tens("p", s2)
+		w.fresh(waited)
+		x := w.derived("x", 0, func(r *run) int {
+			w.g.Watch(&r.c.Node, &waited.Node, r.gen, Waiting, nil)
+			return r.through(s, func(v int) int { return v / 2 }) + r.watch(p)
+		})
+		w.fresh(x)
+		w.set(s2, 1)
+		w.set(s, 1)
+		var walk Walk
+		walk.Start(&w.g, &x.Node)
+		need, _ := w.g.Step(&walk)
+		require.Equal(t, Check, need)
+		walk.Checked(walk.Sel().Changed())
+		need, n := w.g.Step(&walk)
+		require.Equal(t, Build, need)
+		require.Same(t, &p.Node, n)
+		if later {
+			w.set(s, 2) // after the filter was asked
+		}
+		w.build(p)
+		moment := p.At()
+		w.set(s2, 2)
+		w.set(waited, 1) // of which x hears nothing yet
+		need, _ = w.g.Step(&walk)
+		if !later {
+			require.Equal(t, Done, need)
+			require.Equal(t, moment, x.At())
+			continue
+		}
+		require.NotEqual(t, Done, need, "it would let something through now")
+		w.finish(&walk)
+		require.Equal(t, 1, x.val)
+	}
+}

@@ -38,7 +38,7 @@ type run struct {
 	gen uint64
 }
 
-var eventNames = [...]string{"OffDuty", "OnDuty", "Removed", "Added", "Unused", "Off", "On"}
+var eventNames = [...]string{"OffDuty", "OnDuty", "Removed", "Added", "Unused", "Off", "On", "Queued", "Wake"}
 
 func (c *cell) NodeEvent(ev Event) { c.w.heard = append(c.w.heard, c.name+" "+eventNames[ev]) }
 
