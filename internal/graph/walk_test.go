@@ -108,6 +108,71 @@ func TestAnEagerWalkWaitsForNothingThatItsBuildMayNotWant(t *testing.T) {
 	w.end(r, r.sum(s))
 }
 
+func TestAnEagerWalkPullsTheRestOnceOneHasChanged(t *testing.T) {
+	w := newWorld(t)
+	s := w.state("s", 1)
+	p, q := w.sum("p", s), w.sum("q", s)
+	x := w.sum("x", p, q)
+	w.fresh(x)
+	w.set(s, 2)
+	for eager, want := range map[bool]string{false: "x", true: "q"} {
+		x.flags &^= Dirty
+		walk := Walk{Eager: eager}
+		walk.Start(&w.g, &x.Node)
+		w.fresh(p)
+		need, n := w.g.Step(&walk)
+		require.Equal(t, Build, need)
+		require.Equal(t, want, n.Host.(*cell).name)
+	}
+}
+
+func TestWhatIsJudgedWhileAWalkPullsIsAskedFromTheFirst(t *testing.T) { // P2: it is maybe stale only, and nothing was verified yet
+	w := newWorld(t)
+	s, s2 := w.state("s", 1), w.state("s2", 1)
+	p, q := w.sum("p", s), w.sum("q", s2)
+	x := w.sum("x", p, q)
+	w.fresh(x)
+	w.set(s, 2)
+	w.set(s2, 2)
+	w.g.Invalidate(&x.Node)
+	walk := Walk{Eager: true}
+	walk.Start(&w.g, &x.Node)
+	_, n := w.g.Step(&walk)
+	require.Same(t, &p.Node, n)
+	w.build(p)
+	_, n = w.g.Step(&walk)
+	require.Same(t, &q.Node, n)
+	w.set(s2, 1)
+	w.build(q) // to what it was
+	q.changedAt = 1
+	x.flags = x.flags&^Stale | Pending
+	w.record()
+	w.finish(&walk)
+	require.Equal(t, 3, x.val, "p has changed, which was asked to be built before x was asked about it")
+}
+
+func TestAWalkAsksNothingOfWhatABuildDoesNotHear(t *testing.T) { // P8, D10
+	w := newWorld(t)
+	s := w.state("s", 1)
+	parked, waited, mid := w.sum("parked", s), w.sum("waited", s), w.sum("mid", s)
+	x := w.sum("x", parked)
+	w.fresh(x)
+	w.fresh(waited)
+	w.fresh(mid)
+	gen := w.launch(x)
+	w.g.Watch(&x.Node, &waited.Node, gen, Waiting, nil)
+	w.g.Watch(&x.Node, &mid.Node, gen, Value, nil)
+	for _, c := range []*cell{parked, waited, mid} {
+		w.g.Invalidate(&c.Node)
+	}
+	w.record()
+	w.fresh(x)
+	built, _ := w.record()
+	require.Equal(t, []string{"mid"}, built)
+	require.Equal(t, "fresh", level(x))
+	w.sound()
+}
+
 // ---- whom a walk would wait for
 
 func awaits(c *cell) []string { return names(slices.Collect(c.Awaits)) }
@@ -219,4 +284,47 @@ func TestAMomentHoldsForWhatAFilterLetNothingThrough(t *testing.T) { // P1, P3
 		w.finish(&walk)
 		require.Equal(t, 1, x.val)
 	}
+}
+
+func TestAMomentThatIsOverLeavesTheTurnSomethingToDo(t *testing.T) { // P5: nobody marks again what is marked
+	w := newWorld(t)
+	s := w.state("s", 0)
+	p := w.tens("p", s)
+	x := w.sum("x", p)
+	w.fresh(x)
+	w.listen(x)
+	w.set(s, 1)
+	require.Same(t, &x.Node, w.q.NextStale())
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	w.g.Step(&walk)
+	w.build(p)
+	w.set(s, 2)
+	w.finish(&walk)
+	require.Equal(t, "pending", level(x))
+	require.Same(t, &x.Node, w.q.NextStale())
+}
+
+func TestAPassBeginsAgainWhenMoreIsAskedFor(t *testing.T) { // P3: what a deeper pass could not do for the moment that was asked for
+	w := newWorld(t)
+	s, s2 := w.state("s", 0), w.state("s2", 0)
+	p, q := w.tens("p", s), w.tens("q", s2)
+	x := w.sum("x", p, q)
+	w.fresh(x)
+	w.set(s, 1)
+	w.set(s2, 1)
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	w.g.Step(&walk)
+	w.build(p)
+	w.set(s, 2)
+	_, n := w.g.Step(&walk)
+	require.Same(t, &q.Node, n)
+	w.build(q)
+	walk.start = w.g.Epoch()
+	need, n := w.g.Step(&walk)
+	require.Equal(t, Build, need)
+	require.Same(t, &p.Node, n)
+	w.finish(&walk)
+	require.Equal(t, "fresh", level(x))
 }
