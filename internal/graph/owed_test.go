@@ -24,11 +24,15 @@ func TestAListenerThatWasAwayHearsWhatIsFresh(t *testing.T) { // G13, P5
 	require.Same(t, &x.Node, w.q.NextChanged(), "stale, but nobody brings it up to date: there is nothing to wait for")
 
 	w.g.Use(&x.Node, 1)
+	w.fresh(x)
+	x.DeliverFresh()
+	require.Same(t, &x.Node, w.q.NextChanged(), "fresh, and wanted")
+	w.set(s, 2)
 	x.DeliverFresh()
 	require.Zero(t, w.q.Changed(), "about to be brought up to date")
 	w.fresh(x)
 	require.Same(t, &x.Node, w.q.NextChanged(), "though it is no change")
-	w.set(s, 2)
+	w.set(s, 3)
 	w.fresh(x)
 	require.Zero(t, w.q.Changed(), "once")
 
