@@ -285,6 +285,7 @@ func (d *drive) rebuild(e *element) {
 	e.c.occupy()
 	gen := g.Begin(&e.Node, false)
 	e.newest = gen
+	e.times.anew()
 	d.on, d.running = e, e
 	if !d.turn() || d.aim.c != e.c {
 		d.reads()

@@ -7,6 +7,7 @@ package weir
 
 import (
 	"context"
+	"slices"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -34,9 +35,22 @@ func refIn(ctx context.Context) Ref {
 // from the graph, with a cause of its own.
 func (c *Container) newContext(ref Ref) (bc buildContext) {
 	c.contextLocked()
-	ctx := context.WithValue(c.values, refKey{}, ref)
-	bc.Context, bc.cancel = context.WithCancelCause(ctx)
+	bc.Context, bc.cancel = context.WithCancelCause(&refContext{c.values, ref})
 	return bc
+}
+
+// refContext has a Ref among its values. It takes half the memory of what
+// [context.WithValue] returns for it.
+type refContext struct {
+	context.Context
+	ref Ref
+}
+
+func (ctx *refContext) Value(key any) any {
+	if key == (refKey{}) {
+		return ctx.ref
+	}
+	return ctx.Context.Value(key)
 }
 
 // contextOf returns the context of build gen; of one that is over a context that is
@@ -74,6 +88,16 @@ func (r *rare) remember(gen uint64, why error) {
 	r.ends = append(r.ends, end{gen, why})
 }
 
+// outlived notes how the last life of e ended, now that there is another: until then why
+// knows. The lock is held.
+func (e *element) outlived() {
+	gen := e.newest
+	if gen == 0 || e.rare != nil && slices.ContainsFunc(e.rare.ends, func(x end) bool { return x.gen == gen }) {
+		return
+	}
+	e.more().remember(gen, &causeError{e.p, ErrDisposed})
+}
+
 // why returns the cause of build gen, which is over. A build without a life left nothing
 // behind: what has become of its element says why.
 func (e *element) why(gen uint64) error {
@@ -95,7 +119,10 @@ func (e *element) why(gen uint64) error {
 
 // end marks e's live build over. Unless its synchronous function is still running, its
 // life is detached at once. The lock is held.
-func (e *element) end(cause error, a *after) {
+func (e *element) end(cause error, a *after) { e.finish(cause, true, a) }
+
+// finish is end; unless noted, what has become of e says why, as long as it is that.
+func (e *element) finish(cause error, noted bool, a *after) {
 	if e.rare != nil && cause == ErrInvalidated {
 		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is invalidated too
 	}
@@ -104,14 +131,15 @@ func (e *element) end(cause error, a *after) {
 		return
 	}
 	e.End()
-	if e.life == nil && e.Phase() != graph.Building && (cause == ErrDisposed || cause == ErrContainerClosed) {
-		e.unretry()
-		return // nothing to be ended; why knows what has become of e
-	}
 	e.unretry()
+	if e.life == nil && e.Phase() != graph.Building && !noted {
+		return // nothing to be ended
+	}
 	e.wakeEmitters()
 	why := &causeError{e.p, cause}
-	e.more().remember(gen, why)
+	if noted || e.Phase() == graph.Building {
+		e.more().remember(gen, why)
+	}
 	if e.Phase() == graph.Building {
 		e.Set(graph.Over)
 		e.rare.over = why
@@ -146,7 +174,8 @@ func (e *element) detach(why error, a *after) {
 		e.times.since = e.c.now()
 		e.noteUsage()
 	}
-	x := &ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}
+	x := &l.ending
+	*x = ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}
 	if len(x.hooks) > 0 || l.context.Context != nil || e.observed() {
 		x.queue(a)
 	}

@@ -56,6 +56,8 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.rare.retries = false
 		e.unretry()
 		e.timed()
+	} else {
+		e.times.anew()
 	}
 	return gen
 }

@@ -162,13 +162,17 @@ func (e *element) woken() {
 	if e.later == nil {
 		return
 	}
-	for x := e.later; x != nil; x = x.next {
+	var first *later // they were put off in turn, and come back so
+	for e.later != nil {
+		x := e.later
+		e.later, x.next, first = x.next, first, x
+	}
+	for x := first; x != nil; x = x.next {
 		n := x.n
 		c := n.Host.(*element).c
 		n.Want()
 		c.makeReady() // though nothing may have come of it: a Flush may wait
 	}
-	e.later = nil
 	e.c.settleApart() // whoever was building may go on for long, or wait for a listener of that turn
 }
 

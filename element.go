@@ -45,7 +45,8 @@ type element struct {
 	ending    int8 // ends whose hooks are running
 }
 
-// later is a list of elements that turns have put off until another is built.
+// later is a list of elements that turns have put off until another is built, the latest
+// first.
 type later struct {
 	n    *graph.Node
 	next *later
@@ -101,11 +102,19 @@ type rare struct {
 // time.
 type times struct {
 	since   time.Duration // the latest of going on standby and the last link closed
-	left    time.Duration // when the last listener left
+	left    time.Duration // when the last listener left, since the build began if that is not timed
 	touched atomic.Int64  // the last touch without the lock
 	built   time.Duration // when the newest build began
 	lasted  time.Duration // how long it took
 	timer   *timer        // the disposal, in its container's heap
+}
+
+// anew forgets, for a build that is not timed, what was of the one before: CacheFor counts
+// from no earlier than the build itself.
+func (t *times) anew() {
+	if t != nil {
+		t.left, t.built = 0, 0
+	}
 }
 
 // joined is a listener or dependent that came or left.
@@ -204,8 +213,8 @@ func (e *element) NodeEvent(ev graph.Event) {
 		e.ownedSwitched(ev == graph.On)
 		return
 	case graph.OnDuty:
-		if e.life == nil && e.rare == nil {
-			return // nobody to tell
+		if e.life == nil && e.rare == nil && e.Phase() == graph.Built {
+			return // nobody to tell; what is about to be built may have somebody by then
 		}
 		e.wakeEmitters()
 	case graph.OffDuty:

@@ -120,8 +120,9 @@ type life struct {
 	links     int             // keep-alive links that are open
 	cacheFor  time.Duration
 	gen       uint64
-	cancelled bool // OnCancel has been told last, not OnResume
-	joins     bool // there are OnAddListener or OnRemoveListener hooks
+	ending    ending // once it is over
+	cancelled bool   // OnCancel has been told last, not OnResume
+	joins     bool   // there are OnAddListener or OnRemoveListener hooks
 }
 
 // lived returns the life of e's live build, made when it is first needed.
@@ -140,6 +141,7 @@ func (e *element) because() {
 	switch {
 	case e.builds == 0:
 		e.reason = ReasonFirstBuild
+		e.outlived()
 	case e.cause == 0 || e.cause&byReload != 0 || e.c.tree.graph.Outdated(&e.Node):
 		e.reason = ReasonReload
 	case e.cause&byRefresh != 0:
@@ -349,7 +351,7 @@ func (e *element) touchLocked() {
 // dispose makes e absent (rules L4, L10). The lock is held.
 func (e *element) dispose(a *after) {
 	t := e.c.tree
-	e.end(ErrDisposed, a)
+	e.finish(ErrDisposed, false, a)
 	t.graph.Dispose(&e.Node)
 	e.fail, e.cause, e.builds = nil, 0, 0
 	e.tellLeft(a)

@@ -18,7 +18,7 @@ func TestListenersKeepTheirOrderHoweverManyComeAndGo(t *testing.T) {
 	for step := range 20000 {
 		few := step/2000%2 == 1 // by turns it grows and shrinks
 		if len(want) == 0 || r.IntN(10) < 7 != few {
-			s := &sub{}
+			s := &sub{weak: r.IntN(3) == 0}
 			l.add(s)
 			want = append(want, s)
 		} else {
@@ -26,10 +26,17 @@ func TestListenersKeepTheirOrderHoweverManyComeAndGo(t *testing.T) {
 			l.remove(want[k])
 			want = slices.Delete(want, k, k+1)
 		}
-		require.Equal(t, len(want), len(l.subs)-l.left)
+		require.Equal(t, len(want), len(l.subs)-int(l.left))
 		require.LessOrEqual(t, len(l.subs), 2*len(want)+33, "what is left behind is bounded")
 		if step%100 == 0 || len(want) < 5 {
 			require.True(t, slices.Equal(want, slices.Collect(l.all)))
+			weak := 0
+			for s := range l.all {
+				if s.weak {
+					weak++
+				}
+			}
+			require.EqualValues(t, weak, l.weak)
 		}
 	}
 	for len(want) > 0 {

@@ -172,13 +172,13 @@ func (r Ref) expected(p *base) (src *element, w uint64) {
 }
 
 // watched is another quick way: it returns the dependency if it may be read and this build
-// watches it already, in whatever order. It takes no lock.
+// watches it already, in whatever order. A watch on standby is a touch. It takes no lock.
 func (r Ref) watched(p *base) *element {
 	if r.e == nil || r.e.Gen() != r.gen {
 		return nil
 	}
-	if src := r.e.c.home(p).table.find(p); src != nil && src.Watched(r.gen) {
-		return src.ifReadable()
+	if src := r.e.c.home(p).table.find(p); src != nil && src.Watched(r.gen) && src.readable() {
+		return src
 	}
 	return nil
 }
@@ -365,10 +365,10 @@ func (r Ref) CacheFor(d time.Duration) {
 	defer e.c.tree.mu.Unlock()
 	if e.auto() && e.live(r.gen) {
 		l := e.lived()
-		l.cacheFor = max(l.cacheFor, d)
-		if e.rare == nil && e.times.left == 0 { // a build that is not timed
-			e.times.built = e.c.now()
+		if x := e.times; l.cacheFor == 0 && x.left == 0 && x.built == 0 { // a build that is not timed
+			x.built = e.c.now()
 		}
+		l.cacheFor = max(l.cacheFor, d)
 	}
 }
 

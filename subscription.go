@@ -48,7 +48,8 @@ type subMore struct {
 // following the links through memory took as long as the calls.
 type listeners struct {
 	subs []*sub // nil where one has left
-	left int    // how many have
+	left int32  // how many have
+	weak int32  // of those that are there
 	room [1]*sub
 }
 
@@ -57,12 +58,20 @@ func (l *listeners) add(s *sub) {
 		l.subs = l.room[:0]
 	}
 	s.at = int32(len(l.subs))
-	l.subs = append(l.subs, s)
+	if l.subs = append(l.subs, s); s.at > 0 {
+		l.room[0] = nil // they are elsewhere by now: what was the first must not be kept by it
+	}
+	if s.weak {
+		l.weak++
+	}
 }
 
 func (l *listeners) remove(s *sub) {
 	l.subs[s.at] = nil
 	l.left++
+	if s.weak {
+		l.weak--
+	}
 	for k := len(l.subs) - 1; k >= 0 && l.subs[k] == nil; k-- {
 		l.subs = l.subs[:k]
 		l.left--
@@ -70,8 +79,9 @@ func (l *listeners) remove(s *sub) {
 	switch {
 	case len(l.subs) == 0 && cap(l.subs) > 64:
 		l.subs = nil
-	case l.left > 16 && l.left*2 > len(l.subs):
+	case l.left > 16 && int(l.left)*2 > len(l.subs):
 		all := l.subs
+		l.left, l.weak = 0, 0
 		if l.subs = l.subs[:0]; cap(all) > 64 && len(all)*4 < cap(all) {
 			l.subs = make([]*sub, 0, len(all))
 		}
@@ -81,7 +91,6 @@ func (l *listeners) remove(s *sub) {
 			}
 		}
 		clear(all[min(len(l.subs), len(all)):])
-		l.left = 0
 	}
 }
 
@@ -100,16 +109,6 @@ func (l *listeners) last() *sub {
 		return l.subs[k-1]
 	}
 	return nil
-}
-
-// weak reports whether any of them is.
-func (l *listeners) weak() bool {
-	for s := range l.all {
-		if s.weak {
-			return true
-		}
-	}
-	return false
 }
 
 // owner is the build that s was made through, or the zero Ref.
@@ -157,7 +156,7 @@ func (s *sub) detach() {
 	if e != nil {
 		e.listeners.remove(s)
 		if s.weak {
-			if !e.listeners.weak() {
+			if e.listeners.weak == 0 {
 				e.Unset(graph.Weak)
 				e.leave()
 			}

@@ -99,7 +99,11 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	}
 	running := n.phase == Building || n.flags&InFlight != 0
 	if kind == Value {
-		for ; n.marked < n.cursor; n.marked++ {
+		known := n.cursor
+		if !running { // a late one: what was matched last was marked by nobody
+			known = int32(len(n.deps))
+		}
+		for ; n.marked < known; n.marked++ {
 			if d := &n.deps[n.marked]; d.kind == Value {
 				d.src.markBy(gen)
 			}
@@ -276,7 +280,11 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 // CommitSame is Commit of a build that has watched what the last one did, while nothing
 // changed. Of another it does nothing, and returns false.
 func (g *Graph) CommitSame(n *Node, gen uint64) bool {
-	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() || n.Word.Load() != gen<<genShift|uint64(n.old)<<placeShift|open {
+	w := n.Word.Load()
+	if w>>genShift != gen || w&open == 0 || place(w) != int(n.old) { // there may be more than a word has places for
+		return false
+	}
+	if n.flags&(Over|Mixed|Stale) != 0 || n.at != g.epoch.Load() {
 		return false
 	}
 	n.serial++
