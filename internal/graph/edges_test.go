@@ -193,3 +193,57 @@ func TestWhatIsUnlinkedIsNotKept(t *testing.T) { // memory: lists that shrink st
 		require.Nil(t, d.src)
 	}
 }
+
+func TestWhatHoldsForTheMomentOfABuildNeedsNoOther(t *testing.T) { // P3
+	w := newWorld(t)
+	s, other := w.state("s", 1), w.state("other", 1)
+	w.fresh(other)
+	x := w.sum("x", s, other)
+	r := w.begin(x)
+	r.watch(s)
+	at := x.At()
+	w.set(s, 2)
+	r.watch(other) // is what it was when s was read
+	require.False(t, x.Has(Mixed))
+	require.Equal(t, at, x.At())
+	require.False(t, x.holdsAt(at), "itself, it holds for nothing before it is done")
+	require.True(t, w.end(r, 2))
+	require.Equal(t, "dirty", level(x))
+}
+
+func TestFitsAsksNothingOfWhatIsStillAwaited(t *testing.T) { // D10
+	w := newWorld(t)
+	s, a := w.state("s", 1), w.state("a", 1)
+	w.fresh(a)
+	w.fresh(s)
+	x := w.sum("x")
+	r := w.begin(x)
+	w.g.Watch(&x.Node, &a.Node, r.gen, Waiting, nil)
+	w.g.Invalidate(&a.Node)
+	w.set(s, 2)
+	require.Nil(t, w.g.Fits(&x.Node, &s.Node, r.gen))
+	require.Equal(t, w.g.Epoch(), x.At())
+	w.end(r, 2)
+}
+
+func TestAnAwaitHasAnEdgeBesideThatOfTheValue(t *testing.T) { // D10
+	w := newWorld(t)
+	a, b := w.state("a", 1), w.state("b", 1)
+	w.fresh(a)
+	w.fresh(b)
+	x := w.sum("x")
+	gen := w.launch(x)
+	require.Equal(t, 0, w.g.Watch(&x.Node, &a.Node, gen, Value, nil))
+	require.Equal(t, 1, w.g.Watch(&x.Node, &b.Node, gen, Waiting, nil))
+	require.Equal(t, 2, w.g.Watch(&x.Node, &a.Node, gen, Waiting, nil))
+	require.Equal(t, 1, w.g.Watch(&x.Node, &b.Node, gen, Waiting, nil), "shared")
+	w.g.Land(&x.Node)
+	gen = w.launch(x)
+	w.g.Invalidate(&a.Node)
+	w.g.Invalidate(&b.Node)
+	require.Equal(t, 0, w.g.Watch(&x.Node, &a.Node, gen, Value, nil))
+	require.Equal(t, "pending", level(x), "it watches what is stale, at the place where it did")
+	x.flags &^= Stale
+	require.Equal(t, 1, w.g.Watch(&x.Node, &b.Node, gen, Waiting, nil))
+	require.Equal(t, "fresh", level(x), "of that it hears nothing yet")
+}

@@ -31,7 +31,7 @@ type options struct {
 	limit                                time.Duration
 	sample                               int
 	seed                                 uint64
-	list, verbose                        bool
+	list, check, verbose                 bool
 }
 
 func main() {
@@ -64,6 +64,7 @@ func run(args []string, out io.Writer) (ok bool, err error) {
 	fs.IntVar(&o.sample, "sample", 0, "only so many, chosen by -seed")
 	fs.Uint64Var(&o.seed, "seed", 1, "of -sample")
 	fs.BoolVar(&o.list, "list", false, "print the mutants and run nothing")
+	fs.BoolVar(&o.check, "check", false, "only see whether the list of -survivors fits the code")
 	fs.BoolVar(&o.verbose, "v", false, "print each mutant and what became of it")
 	if err := fs.Parse(args); err != nil {
 		return false, err
@@ -78,6 +79,10 @@ func run(args []string, out io.Writer) (ok bool, err error) {
 	known, err := o.equivalents(ms)
 	if err != nil {
 		return false, err
+	}
+	if o.check {
+		fmt.Fprintf(out, "%d mutants, %d of them listed\n", len(ms), len(known))
+		return true, nil
 	}
 	if ms, err = o.choose(ms); err != nil {
 		return false, err

@@ -91,6 +91,9 @@ func (o *options) overlay(m mutant, tmp string) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
+	if m.end > len(src) || string(src[m.start:m.end]) != m.before {
+		return "", fmt.Errorf("%s was changed meanwhile", m.file)
+	}
 	changed := filepath.Join(tmp, "mutant.go")
 	mutated := append(append(append([]byte{}, src[:m.start]...), m.after...), src[m.end:]...)
 	if err := os.WriteFile(changed, mutated, 0o644); err != nil {
