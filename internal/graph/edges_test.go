@@ -247,3 +247,17 @@ func TestAnAwaitHasAnEdgeBesideThatOfTheValue(t *testing.T) { // D10
 	require.Equal(t, 1, w.g.Watch(&x.Node, &b.Node, gen, Waiting, nil))
 	require.Equal(t, "fresh", level(x), "of that it hears nothing yet")
 }
+
+func TestAnAwaitedResultThatSettledAnewIsKnownToHaveChanged(t *testing.T) { // D10
+	w := newWorld(t)
+	a := w.state("a", 1)
+	w.fresh(a)
+	x := w.derived("x", Life, func(r *run) int { return r.slow(a, Settled, nil) })
+	w.fresh(x)
+	w.g.Change(&a.Node, false)
+	require.False(t, w.g.Outdated(&x.Node))
+	w.g.Change(&a.Node, true)
+	w.g.Change(&a.Node, true)
+	require.True(t, w.g.Outdated(&x.Node))
+	require.Equal(t, []string{"x"}, names(w.g.Ended()), "it ends once")
+}
