@@ -34,7 +34,7 @@ var arrows = []struct {
 }{
 	{".", []string{arrowStd, arrowModule + "/internal/graph"}},
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
-	{"internal/mutate", []string{arrowStd}}, // a command, and a module of its own
+	{"internal/mutate", []string{arrowStd}},     // a command, and a module of its own
 	{"weirtest", []string{arrowStd, arrowModule}},
 	{"inspect", []string{arrowStd, arrowModule}},
 	{"examples/...", []string{arrowStd, arrowModule, arrowModule + "/inspect"}},
