@@ -34,6 +34,7 @@ var arrows = []struct {
 }{
 	{".", []string{arrowStd, arrowModule + "/internal/graph"}},
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
+	{"internal/mutate", []string{arrowStd}},     // a command, and a module of its own
 	{"weirtest", []string{arrowStd, arrowModule}},
 	{"inspect", []string{arrowStd, arrowModule}},
 	{"examples/...", []string{arrowStd, arrowModule, arrowModule + "/inspect"}},
@@ -49,6 +50,7 @@ var arrowVars = []string{
 	"successors", "stateNames", "reasonNames", "hookNames", // lifecycle.go
 	"noSettings", // provider.go: what a provider without options points at
 	"gone",       // table.go: a mark, compared by address
+	"swaps",      // internal/mutate: what becomes of an operator
 	"indexHTML",  // inspect/serve.go: go:embed needs one
 }
 

@@ -62,7 +62,7 @@ func (g *Graph) Fits(n, src *Node, gen uint64) (dep *Node) {
 			return nil
 		}
 		if !s.holdsAt(to) {
-			if fresh && !s.Fresh() {
+			if fresh { // s is not, for what is fresh holds now
 				return s
 			}
 			n.flags |= Mixed

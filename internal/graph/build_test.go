@@ -444,7 +444,7 @@ func TestDisposeDropsEverything(t *testing.T) { // L4
 			w.g.Watch(&x.Node, &b.Node, gen, Value, nil) // beside the parked one
 			w.g.Watch(&x.Node, &a.Node, gen, Value, nil)
 		}
-		x.Set(Life | Joins | Owner)
+		x.Set(Life | Joins | Owner | Over | Mixed)
 		w.g.Invalidate(&x.Node)
 		w.record()
 		w.g.Dispose(&x.Node)

@@ -46,7 +46,7 @@ func TestDeliverDuringABuildWaitsForIt(t *testing.T) { // P5
 	w.fresh(x)
 	w.listen(x)
 	r := w.begin(x)
-	x.Deliver()
+	x.DeliverFresh()
 	require.Zero(t, w.q.Changed(), "what there is may be outdated")
 	require.True(t, w.end(r, r.sum(s)))
 	require.Same(t, &x.Node, w.q.NextChanged(), "though it is no change")

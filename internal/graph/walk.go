@@ -136,7 +136,7 @@ func (n *Node) Awaits(yield func(*Node) bool) {
 // unverified returns the first dependency that n has to ask and that is not up to date
 // itself, nil if n is fresh or known stale, or will be when it has asked those before.
 func (n *Node) unverified() *Node {
-	if n.phase != Built || n.flags&(Blocked|Stale) != Pending {
+	if n.flags&(Blocked|Stale) != Pending { // what is absent has no marks
 		return nil
 	}
 	for i := range n.deps {
@@ -175,7 +175,7 @@ func (g *Graph) pull(w *Walk) bool {
 func (n *Node) madeAt(m, epoch uint64) bool {
 	for i := range n.deps {
 		d := &n.deps[i]
-		if d.kind == Waiting || n.parked(i) {
+		if d.kind == Waiting { // none is parked: n is not in flight
 			continue
 		}
 		if !d.src.holdsAt(m) || n.changedSince(i) && (d.kind != Filtered || d.src.changedAt > epoch) {

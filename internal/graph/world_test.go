@@ -38,7 +38,7 @@ type run struct {
 	gen uint64
 }
 
-var eventNames = [...]string{"OffDuty", "OnDuty", "Removed", "Added", "Unused", "Off", "On"}
+var eventNames = [...]string{"OffDuty", "OnDuty", "Removed", "Added", "Unused", "Off", "On", "Queued", "Wake"}
 
 func (c *cell) NodeEvent(ev Event) { c.w.heard = append(c.w.heard, c.name+" "+eventNames[ev]) }
 
@@ -198,6 +198,9 @@ func (w *world) leave(c *cell)  { w.g.RemoveListener(&c.Node, false) }
 func (w *world) sound() {
 	w.t.Helper()
 	for _, c := range w.all {
+		if c.phase != Building && c.flags&InFlight == 0 {
+			require.Zero(w.t, c.cursor|c.old, "%s: no build is running", c.name)
+		}
 		active := int(c.active - c.waiters)
 		for i := range c.outs {
 			if c.outs[i].dst.On() {
