@@ -436,9 +436,8 @@ func (d *drive) waitFor(e *element) {
 		return
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done
-		e.later = &later{&d.aim.Node, e.later}
-		d.aim.c.later(&d.aim.Node)
-		d.stop = errLater
+		d.aim.c.postpone(&d.aim.Node, e)
+		d.stop = errPostponed
 		return
 	}
 	if d.by != nil {
@@ -478,5 +477,5 @@ func (d *drive) check(s *graph.Sel) {
 	d.walk.Checked(changed)
 }
 
-// errLater says that a turn has to come back to an element.
-var errLater = errors.New("later")
+// errPostponed says that a turn has to come back to an element.
+var errPostponed = errors.New("postponed")

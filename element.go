@@ -22,7 +22,7 @@ type element struct {
 	life      *life       // what the live build owns; nil for a plain value
 	fail      *PanicError // what the last synchronous build ended with, if not with a value
 	listeners listeners
-	later     *later        // what turns want brought up to date when this one is built
+	followUps *followUp     // what turns want brought up to date when this one is built
 	drives    *drive        // what its build waits for or runs: the edges of the search for cycles
 	wake      chan struct{} // closed when the build that is running, or its end, is done; made by who waits
 	times     *times        // nil for what is regular and has no rare part
@@ -45,11 +45,11 @@ type element struct {
 	ending    int8 // ends whose hooks are running
 }
 
-// later is a list of elements that turns have put off until another is built, the latest
-// first.
-type later struct {
+// followUp is one of the elements that turns have put off until another is built, the
+// latest first.
+type followUp struct {
 	n    *graph.Node
-	next *later
+	next *followUp
 }
 
 // endCause is why the next build is made.

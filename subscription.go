@@ -285,8 +285,7 @@ func (s *Subscription[S]) Resume() {
 			}
 			switch s.e.Phase() {
 			case graph.Building: // it hears when that is done, and Flush waits for it
-				s.e.later = &later{&s.e.Node, s.e.later}
-				s.e.c.later(&s.e.Node)
+				s.e.c.postpone(&s.e.Node, s.e)
 				s.e.DeliverFresh()
 			case graph.Built:
 				s.e.DeliverFresh()

@@ -253,7 +253,7 @@ func (c *Container) update() {
 			return
 		}
 		if n.Fresh() || !n.Wanted() {
-			c.cameTo(n)
+			c.caughtUp(n)
 			continue
 		}
 		d := c.turn.drive
@@ -263,8 +263,8 @@ func (c *Container) update() {
 			return
 		}
 		c.turn.own.take(&d.own)
-		if d.stop != errLater {
-			c.cameTo(n)
+		if d.stop != errPostponed {
+			c.caughtUp(n)
 		}
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep
