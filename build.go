@@ -150,7 +150,7 @@ func (t *tree) drive() *drive {
 
 func (t *tree) park(d *drive) {
 	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held, d.hold = nil, nil, nil, nil, nil, nil, false, false, false
-	if !d.own.zero() { // to clear it costs more than all else here
+	if !d.own.isZero() { // to clear it costs more than all else here
 		d.own = after{}
 	}
 	if len(t.spare) < 64 {

@@ -23,8 +23,8 @@ type buildContext struct {
 // context derived from it is known to be the build's own (rule E2).
 type refKey struct{}
 
-// refIn is the Ref of the build that ctx is derived from the context of, or the zero Ref.
-// It calls a context that may be the user's.
+// refIn is the Ref of the build from whose context ctx is derived, or the zero Ref. ctx may
+// be the user's code: the lock is not held.
 func refIn(ctx context.Context) Ref {
 	ref, _ := ctx.Value(refKey{}).(Ref)
 	return ref

@@ -193,7 +193,7 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		s.state.And(^subArriving) // from now on seen and raw are the turn's
 		c.tree.mu.Lock()
 		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {
-			s.e.DeliverFresh()
+			s.e.DeliverOnceFresh()
 		}
 		c.tree.mu.Unlock()
 	}()

@@ -286,9 +286,9 @@ func (s *Subscription[S]) Resume() {
 			switch s.e.Phase() {
 			case graph.Building: // it hears when that is done, and Flush waits for it
 				s.e.c.postpone(&s.e.Node, s.e)
-				s.e.DeliverFresh()
+				s.e.DeliverOnceFresh()
 			case graph.Built:
-				s.e.DeliverFresh()
+				s.e.DeliverOnceFresh()
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 	own := &t.own
 	for {
 		if t.telling != nil && t.next == len(t.calls) {
-			c.tree.told(t.telling)
+			c.tree.comeRound(t.telling)
 			t.telling = nil
 		}
 		c.update()
