@@ -119,10 +119,11 @@ func (e *element) why(gen uint64) error {
 
 // end marks e's live build over. Unless its synchronous function is still running, its
 // life is detached at once. The lock is held.
-func (e *element) end(cause error, a *after) { e.finish(cause, true, a) }
+func (e *element) end(cause error, a *after) { e.endNoted(true, cause, a) }
 
-// finish is end; unless noted, what has become of e says why, as long as it is that.
-func (e *element) finish(cause error, noted bool, a *after) {
+// endNoted is end. A cause that is not noted takes no memory: it is what has become of e, and
+// [element.why] sees that for as long as it is so.
+func (e *element) endNoted(noted bool, cause error, a *after) {
 	if e.rare != nil && cause == ErrInvalidated {
 		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is invalidated too
 	}

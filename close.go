@@ -51,7 +51,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	c.closing.Store(true)
 	why := ErrContainerClosed
 	for _, e := range c.dependentsFirst() {
-		e.finish(why, false, a)
+		e.endNoted(false, why, a)
 		for s := e.listeners.last(); s != nil; s = e.listeners.last() {
 			s.detach()
 		}
