@@ -152,6 +152,7 @@ func (e *element) because() {
 	if e.rare != nil && e.reason != ReasonRetry {
 		e.rare.attempts = 0
 	}
+	// One that was discarded has left no moment to compare with: the next is made for the same.
 	if discarded := e.reason == ReasonReload && e.At() == 0; e.wants(evStarted) && !discarded {
 		e.rare.changed = e.changed()
 	}
