@@ -77,9 +77,10 @@ func (a *after) from(e *element) {
 // any reports whether there is anything to do once the lock is let go.
 func (a *after) any() bool { return len(a.ends)+len(a.starts)+len(a.cancels) > 0 }
 
-// zero reports whether a is as it was made.
-func (a *after) zero() bool {
-	return a.ends == nil && a.cancels == nil && a.starts == nil && a.held == nil && a.raise == nil && !a.flying && !a.landed && a.began[0] == nil
+// isZero reports whether a is as it was made.
+func (a *after) isZero() bool {
+	return a.ends == nil && a.cancels == nil && a.starts == nil && a.held == nil && a.raise == nil &&
+		!a.flying && !a.landed && a.began[0] == nil
 }
 
 // cancellation is a context to be cancelled before any hook runs: of a build whose function

@@ -225,10 +225,10 @@ func (tx *Tx) commit() {
 			} else if x.e = w.c.table.find(w.p.identity()); x.e == nil {
 				break // disposed meanwhile
 			}
-			targets = append(targets, x)
-			at := &targets[len(targets)-1] // it is held: the comparison may panic
-			at.was, at.change = w.p.compare(x.e, w)
-			at.change = at.change || x.fail != nil
+			targets = append(targets, x) // before the comparison, which may panic: it is held
+			last := &targets[len(targets)-1]
+			last.was, last.change = w.p.compare(x.e, w)
+			last.change = last.change || x.fail != nil
 		}
 		t.mu.Lock()
 		if !held && len(targets) < len(tx.writes) || !unmoved(targets) {

@@ -150,7 +150,7 @@ func (t *tree) drive() *drive {
 
 func (t *tree) park(d *drive) {
 	d.by, d.on, d.aim, d.stop, d.next, d.over, d.verify, d.held, d.hold = nil, nil, nil, nil, nil, nil, false, false, false
-	if !d.own.zero() { // to clear it costs more than all else here
+	if !d.own.isZero() { // to clear it costs more than all else here
 		d.own = after{}
 	}
 	if len(t.spare) < 64 {
@@ -187,7 +187,7 @@ func (d *drive) steps() (done bool) {
 		case graph.Check:
 			d.check(d.walk.Sel())
 		case graph.Build:
-			if e.plain() && !e.dead && !e.c.closed && (e.Active() || !d.turn()) {
+			if e.bare() && !e.dead && !e.c.closed && (e.Active() || !d.turn()) { // as it mostly is: nothing below concerns it
 				d.rebuild(e)
 				break
 			}
@@ -241,10 +241,7 @@ func (d *drive) build(e *element) {
 		return
 	}
 	gen := e.begin(d.by)
-	d.on, d.running = e, e
-	if !d.turn() || d.aim.c != e.c { // a child's turn may build for its parent, whose own is not running then
-		d.reads()
-	}
+	d.runs(e)
 	d.t.mu.Unlock()
 	if e.observed() {
 		d.began = time.Now()
@@ -267,8 +264,8 @@ func (d *drive) build(e *element) {
 	e.commit(changed, nil, &d.own)
 }
 
-// rebuild is build of an element that is plain, and takes half the time: what build and
-// commit look at besides is not there. If it has come meanwhile, commit has the rest.
+// rebuild is the quick build of an element that is bare: what begin, build and commit look
+// at besides is not there. If it has come meanwhile, commit has the rest.
 func (d *drive) rebuild(e *element) {
 	if d.own.any() {
 		d.t.unlock(&d.own)
@@ -278,23 +275,17 @@ func (d *drive) rebuild(e *element) {
 	g := &d.t.graph
 	e.reason = ReasonReload
 	e.builds++
-	e.depth = 0
-	if d.by != nil {
-		e.depth = d.by.depth + 1
-	}
 	e.c.occupy()
+	e.nest(d.by)
 	gen := g.Begin(&e.Node, false)
 	e.newest = gen
 	e.times.anew()
-	d.on, d.running = e, e
-	if !d.turn() || d.aim.c != e.c {
-		d.reads()
-	}
+	d.runs(e)
 	d.t.mu.Unlock()
 	changed := d.compute(e, gen)
 	d.t.mu.Lock()
 	d.built()
-	if e.c.closed || !e.plain() || e.auto() && !e.Active() || !g.CommitSame(&e.Node, gen) {
+	if e.c.closed || !e.bare() || e.auto() && !e.Active() || !g.CommitSame(&e.Node, gen) {
 		e.exhausted()
 		e.commit(changed, nil, &d.own)
 		return
@@ -306,11 +297,19 @@ func (d *drive) rebuild(e *element) {
 	e.c.rest()
 }
 
-// plain reports whether e is built again and has nothing but a value: no hooks, no
-// context, no failure, nobody who waits or observes.
-func (e *element) plain() bool {
+// bare reports whether e has been built and has nothing but its value: no hooks, no context,
+// no failure, nobody who waits or observes, no cause of the next build but a dependency.
+func (e *element) bare() bool {
 	return e.life == nil && e.rare == nil && e.future == nil && e.fail == nil && e.builds > 0 && e.cause == 0 &&
 		e.selfEnds == 0 && e.c.wanted == 0 && !e.Has(graph.InFlight)
+}
+
+// runs notes that the build function of e is about to be called.
+func (d *drive) runs(e *element) {
+	d.on, d.running = e, e
+	if !d.turn() || d.aim.c != e.c { // a child's turn may build for its parent, whose own is not running then
+		d.reads()
+	}
 }
 
 // built notes that the build function is done, one way or another.
@@ -436,9 +435,8 @@ func (d *drive) waitFor(e *element) {
 		return
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done
-		e.later = &later{&d.aim.Node, e.later}
-		d.aim.c.later(&d.aim.Node)
-		d.stop = errLater
+		d.aim.c.postpone(&d.aim.Node, e)
+		d.stop = errPostponed
 		return
 	}
 	if d.by != nil {
@@ -478,5 +476,5 @@ func (d *drive) check(s *graph.Sel) {
 	d.walk.Checked(changed)
 }
 
-// errLater says that a turn has to come back to an element.
-var errLater = errors.New("later")
+// errPostponed says that a turn has to come back to an element.
+var errPostponed = errors.New("postponed")

@@ -23,8 +23,8 @@ type buildContext struct {
 // context derived from it is known to be the build's own (rule E2).
 type refKey struct{}
 
-// refIn is the Ref of the build that ctx is derived from the context of, or the zero Ref.
-// It calls a context that may be the user's.
+// refIn is the Ref of the build from whose context ctx is derived, or the zero Ref. ctx may
+// be the user's code: the lock is not held.
 func refIn(ctx context.Context) Ref {
 	ref, _ := ctx.Value(refKey{}).(Ref)
 	return ref
@@ -119,10 +119,11 @@ func (e *element) why(gen uint64) error {
 
 // end marks e's live build over. Unless its synchronous function is still running, its
 // life is detached at once. The lock is held.
-func (e *element) end(cause error, a *after) { e.finish(cause, true, a) }
+func (e *element) end(cause error, a *after) { e.endNoted(true, cause, a) }
 
-// finish is end; unless noted, what has become of e says why, as long as it is that.
-func (e *element) finish(cause error, noted bool, a *after) {
+// endNoted is end. A cause that is not noted takes no memory: it is what has become of e, and
+// [element.why] sees that for as long as it is so.
+func (e *element) endNoted(noted bool, cause error, a *after) {
 	if e.rare != nil && cause == ErrInvalidated {
 		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is invalidated too
 	}

@@ -63,7 +63,7 @@ func (c *Container) inconsistent() error {
 		if e.dead {
 			fail(e, "dead, but in the table")
 		}
-		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && e.later == nil && !c.waitedFor(e) {
+		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && e.followUps == nil && !c.waitedFor(e) {
 			fail(e, "stale and wanted, but not queued (%d walkers, reason %v, life %v)", e.walkers, e.reason, e.life != nil)
 		}
 	}
@@ -78,5 +78,5 @@ func (c *Container) waitedFor(e *element) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(c.putOff, func(x putOff) bool { return x.n == &e.Node })
+	return slices.ContainsFunc(c.postponed, func(x postponed) bool { return x.n == &e.Node })
 }

@@ -51,7 +51,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	c.closing.Store(true)
 	why := ErrContainerClosed
 	for _, e := range c.dependentsFirst() {
-		e.finish(why, false, a)
+		e.endNoted(false, why, a)
 		for s := e.listeners.last(); s != nil; s = e.listeners.last() {
 			s.detach()
 		}
@@ -74,7 +74,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 		x.i = -1 // out of the heap, for builds that return later
 	}
 	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
-	c.timers, c.putOff = nil, nil
+	c.timers, c.postponed = nil, nil
 	if c.turn != nil {
 		c.turn.changed, c.turn.used = 0, 0
 	}

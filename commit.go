@@ -36,11 +36,7 @@ func (e *element) begin(by *element) (gen uint64) {
 	t := e.c.tree
 	e.because()
 	e.c.occupy()
-	if by != nil {
-		e.depth = by.depth + 1
-	} else {
-		e.depth = 0
-	}
+	e.nest(by)
 	gen = t.graph.Begin(&e.Node, false)
 	e.newest = gen
 	if e.observed() {
@@ -60,6 +56,15 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.times.anew()
 	}
 	return gen
+}
+
+// nest notes how deep the build of e that begins is nested: one deeper than that of by,
+// which needs it.
+func (e *element) nest(by *element) {
+	e.depth = 0
+	if by != nil {
+		e.depth = by.depth + 1
+	}
 }
 
 // timed sets the timeout of the build that begins.

@@ -50,11 +50,12 @@ type Container struct {
 	turn     *turn                // nil until there is one
 	reading  int                  // synchronous builds outside its own turns
 	busy     int                  // build functions and endings that are running
-	putOff   []putOff             // elements that a turn left to the builds of others, and will come back to
-	puts     uint64               // of them, ever
 	closed   bool
 	listed   bool          // in tree.ready
 	resting  chan struct{} // closed when a closed container has come to rest
+
+	postponed     []postponed // what a turn left to the builds of others, and will come back to
+	postponements uint64      // how many there ever were
 
 	children   *Container        // the newest; the others by next
 	prev, next *Container        // siblings

@@ -159,13 +159,13 @@ func (e *element) woken() {
 		close(e.wake)
 		e.wake = nil
 	}
-	if e.later == nil {
+	if e.followUps == nil {
 		return
 	}
-	var first *later // they were put off in turn, and come back so
-	for e.later != nil {
-		x := e.later
-		e.later, x.next, first = x.next, first, x
+	var first *followUp // they come back in the order in which they were put off
+	for e.followUps != nil {
+		x := e.followUps
+		e.followUps, x.next, first = x.next, first, x
 	}
 	for x := first; x != nil; x = x.next {
 		n := x.n

@@ -275,8 +275,9 @@
 // [*CycleError] with the path, also when two goroutines enter the cycle from opposite ends.
 //
 // Misuse is a [*UsageError], raised as a panic at the call that is wrong, with the provider
-// and the fix: a nil context, function or provider, a zero Ref, OnCancel in a provider that is not AutoDispose, a
-// Set from a synchronous build. In an asynchronous or Try build it is the error of the state.
+// and the fix: a nil context, function or provider, a zero Ref, OnCancel in a provider that
+// is not AutoDispose, a Set from a synchronous build. In an asynchronous or Try build it is
+// the error of the state.
 //
 // Comments in this package refer to rules by letter and number, L4 or C6. They are written
 // out in docs/rules.md. What programs need next, in a few lines each, is in docs/howto.md.

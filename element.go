@@ -22,10 +22,10 @@ type element struct {
 	life      *life       // what the live build owns; nil for a plain value
 	fail      *PanicError // what the last synchronous build ended with, if not with a value
 	listeners listeners
-	later     *later        // what turns want brought up to date when this one is built
+	followUps *followUp     // what turns want brought up to date when this one is built
 	drives    *drive        // what its build waits for or runs: the edges of the search for cycles
 	wake      chan struct{} // closed when the build that is running, or its end, is done; made by who waits
-	times     *times        // nil for what is regular and has no rare part
+	times     *times        // never nil for what is AutoDispose or has a rare part
 	rare      *rare
 
 	newest    uint64 // the newest build, over or not
@@ -45,11 +45,11 @@ type element struct {
 	ending    int8 // ends whose hooks are running
 }
 
-// later is a list of elements that turns have put off until another is built, the latest
-// first.
-type later struct {
+// followUp is one of the elements that turns have put off until another is built, the
+// latest first.
+type followUp struct {
 	n    *graph.Node
-	next *later
+	next *followUp
 }
 
 // endCause is why the next build is made.
@@ -94,12 +94,11 @@ type rare struct {
 	born     uint64                // builds before this one have nothing to do with the notifier
 	rested   any                   // of an async value that is loading: the snapshot of the last result
 	amended  bool                  // and a value was written beside the loading
-
-	joins []joined // listeners that came or left, not told yet
+	joins    []joined              // listeners that came or left, not told yet
 }
 
-// times is what is AutoDispose or has a rare part keeps of its container's clock; 0 is no
-// time.
+// times is when things happened, by the container's clock; 0 is no time. An element that is
+// AutoDispose or has a rare part keeps it.
 type times struct {
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left, since the build began if that is not timed
@@ -181,7 +180,7 @@ func (e *element) more() *rare {
 			e.rare = &rare{}
 			return e.rare
 		}
-		x := &struct {
+		x := &struct { // one allocation for both
 			rare
 			times
 		}{}

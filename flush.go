@@ -55,39 +55,41 @@ func (c *Container) Flush(ctx context.Context) error {
 type flusher struct {
 	done  chan struct{}
 	swept bool   // it has waited for a whole sweep
-	puts  uint64 // then it waits for what was put off up to here
+	upTo  uint64 // then it waits for what was put off up to this number
 }
 
-// putOff is an element that a turn has left to somebody else's build.
-type putOff struct {
-	n   *graph.Node
-	put uint64
+// postponed is an element that a turn has put off because of somebody else's build.
+type postponed struct {
+	n      *graph.Node
+	number uint64 // of the container's
 }
 
-// later notes that a turn has put n off.
-func (c *Container) later(n *graph.Node) {
-	c.putOff = slices.DeleteFunc(c.putOff, putOff.over)
-	c.puts++
-	if !slices.ContainsFunc(c.putOff, func(x putOff) bool { return x.n == n }) { // else it has waited from then on
-		c.putOff = append(c.putOff, putOff{n, c.puts})
+// postpone puts n off until the build of e is done: [element.woken] has a turn come back to
+// it then, and a Flush waits for that. The lock is held.
+func (c *Container) postpone(n *graph.Node, e *element) {
+	e.followUps = &followUp{n, e.followUps}
+	c.postponed = slices.DeleteFunc(c.postponed, postponed.moot)
+	c.postponements++
+	if !slices.ContainsFunc(c.postponed, func(x postponed) bool { return x.n == n }) { // else it has waited from then on
+		c.postponed = append(c.postponed, postponed{n, c.postponements})
 	}
 }
 
-// over reports whether there is nothing to come back to. An entry stays until then: what
+// moot reports whether there is nothing to come back to. An entry stays until then: what
 // was put off may be put off again, and a Flush that waits for it waits on.
-func (x putOff) over() bool { return x.n.Fresh() || !x.n.Wanted() }
+func (x postponed) moot() bool { return x.n.Fresh() || !x.n.Wanted() }
 
-// cameTo notes that a turn has brought n up to date, though it may be stale again by now.
-func (c *Container) cameTo(n *graph.Node) {
-	if len(c.putOff) > 0 {
-		c.putOff = slices.DeleteFunc(c.putOff, func(x putOff) bool { return x.n == n })
+// caughtUp notes that a turn has brought n up to date, though it may be stale again by now.
+func (c *Container) caughtUp(n *graph.Node) {
+	if len(c.postponed) > 0 {
+		c.postponed = slices.DeleteFunc(c.postponed, func(x postponed) bool { return x.n == n })
 	}
 }
 
 // waits reports whether f has to wait for something that was put off.
 func (c *Container) waits(f flusher) bool {
-	for _, x := range c.putOff {
-		if x.put <= f.puts && !x.over() {
+	for _, x := range c.postponed {
+		if x.number <= f.upTo && !x.moot() {
 			return !c.closed
 		}
 	}
@@ -104,7 +106,7 @@ func (c *Container) flushed() {
 	var left []flusher
 	for _, f := range t.flush {
 		if !f.swept {
-			f.swept, f.puts = true, c.puts
+			f.swept, f.upTo = true, c.postponements
 		}
 		if c.waits(f) {
 			left = append(left, f)

@@ -62,23 +62,6 @@ func entries() (at [frames]uintptr) {
 // where the alternative is a deadlock or an endless loop.
 func (t *tree) stackHas(fs ...frame) bool { return t.stackCount(fs...) > 0 }
 
-// isCoroutine reports whether the calling goroutine is one that iter.Pull has made: what has
-// called its next function is on another stack.
-func isCoroutine() bool {
-	var room [64]uintptr
-	pcs := room[:]
-	skip, n := 2, 0
-	for n = runtime.Callers(skip, pcs); n == len(pcs); n = runtime.Callers(skip, pcs) {
-		skip += n - 2 // what a goroutine begins with is at the end
-	}
-	for _, pc := range pcs[:n] {
-		if fn := runtime.FuncForPC(pc - 1); fn != nil && fn.Name() == "runtime.corostart" {
-			return true
-		}
-	}
-	return false
-}
-
 // stackCount counts the frames of fs on the calling goroutine's stack.
 func (t *tree) stackCount(fs ...frame) (count int) {
 	var room [64]uintptr
@@ -101,4 +84,21 @@ func (t *tree) stackCount(fs ...frame) (count int) {
 		}
 	}
 	return count
+}
+
+// isCoroutine reports whether the calling goroutine is one that iter.Pull has made: what has
+// called its next function is on another stack.
+func isCoroutine() bool {
+	var room [64]uintptr
+	pcs := room[:]
+	skip, n := 2, 0
+	for n = runtime.Callers(skip, pcs); n == len(pcs); n = runtime.Callers(skip, pcs) {
+		skip += n - 2 // what a goroutine begins with is at the end
+	}
+	for _, pc := range pcs[:n] {
+		if fn := runtime.FuncForPC(pc - 1); fn != nil && fn.Name() == "runtime.corostart" {
+			return true
+		}
+	}
+	return false
 }

@@ -152,6 +152,7 @@ func (e *element) because() {
 	if e.rare != nil && e.reason != ReasonRetry {
 		e.rare.attempts = 0
 	}
+	// One that was discarded has left no moment to compare with: the next is made for the same.
 	if discarded := e.reason == ReasonReload && e.At() == 0; e.wants(evStarted) && !discarded {
 		e.rare.changed = e.changed()
 	}
@@ -303,21 +304,21 @@ func (e *element) delay() time.Duration {
 	return e.c.disposeDelay
 }
 
-// due is when e is to be disposed, if it stays unused.
+// due is when e is to be disposed, if it stays unused: 0 for at once.
 func (e *element) due() time.Duration {
 	if e.hasty() {
 		return 0
 	}
-	r := e.times
-	at := plus(max(r.since, time.Duration(r.touched.Load())), e.delay())
+	t := e.times
+	at := plus(max(t.since, time.Duration(t.touched.Load())), e.delay())
 	if e.life != nil && e.life.cacheFor > 0 {
-		at = max(at, plus(max(r.left, r.built), e.life.cacheFor))
+		at = max(at, plus(max(t.left, t.built), e.life.cacheFor))
 	}
 	return at
 }
 
-// hasty reports whether e is disposed as soon as it is unused, whenever that is: then
-// nobody needs to look at the clock.
+// hasty reports whether e is disposed as soon as it is unused, whenever that is: then nobody
+// needs to look at the clock.
 func (e *element) hasty() bool { return e.life == nil && e.rare == nil && e.delay() == 0 }
 
 // consider puts e on its way out if nobody uses it.
@@ -351,7 +352,7 @@ func (e *element) touchLocked() {
 // dispose makes e absent (rules L4, L10). The lock is held.
 func (e *element) dispose(a *after) {
 	t := e.c.tree
-	e.finish(ErrDisposed, false, a)
+	e.endNoted(false, ErrDisposed, a)
 	t.graph.Dispose(&e.Node)
 	e.fail, e.cause, e.builds = nil, 0, 0
 	e.tellLeft(a)
@@ -361,9 +362,9 @@ func (e *element) dispose(a *after) {
 		r.saving = nil
 		r.vacate(e.newest) // the next life has another notifier (N1)
 	}
-	if r := e.times; r != nil {
-		r.since, r.left, r.built = 0, 0, 0
-		r.touched.Store(0)
+	if x := e.times; x != nil {
+		x.since, x.left, x.built = 0, 0, 0
+		x.touched.Store(0)
 		e.c.unschedule(e)
 	}
 	e.untimed()

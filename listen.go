@@ -62,7 +62,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	l := listeningOf(b, opts)
 	x = &Subscription[S]{c: at.c, fn: fn}
 	if src.selects() {
-		x.part = &part[S]{src: src}
+		x.sel = &subSelect[S]{src: src}
 	}
 	x.self, x.weak = x, l.weak
 	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
@@ -76,7 +76,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	c := at.c
 	c.tree.mu.Lock()
 	if c.closed || at.overLocked() {
-		x.part = &part[S]{src: src} // there is no element to say what it is
+		x.sel = &subSelect[S]{src: src} // there is no element to say what it is
 		x.detach()
 		c.done(&a)
 		return x, nil
@@ -120,7 +120,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if x.x != nil {
 			seen = x.x.snapshot()
 		} else {
-			x.part.raw = x.e.host.raw()
+			x.sel.raw = x.e.host.raw()
 		}
 		c.tree.unlock(&a)
 		x.first(seen, fail, l.fire, &a)
@@ -182,8 +182,8 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError
 func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a *after) {
 	c := s.c
 	var raw any
-	if s.part != nil {
-		raw = s.part.raw
+	if s.sel != nil {
+		raw = s.sel.raw
 	}
 	returned := false
 	defer func() {
@@ -193,7 +193,7 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		s.state.And(^subArriving) // from now on seen and raw are the turn's
 		c.tree.mu.Lock()
 		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {
-			s.e.DeliverFresh()
+			s.e.DeliverOnceFresh()
 		}
 		c.tree.mu.Unlock()
 	}()

@@ -57,10 +57,10 @@ func (l *looping) builder() *element {
 	return l.at.builder(l.from)
 }
 
-// told has those loops come round that wait for something of e, whose listeners have been
+// comeRound has those loops come round that wait for something of e, whose listeners have been
 // called: also one that the calls came to nothing for, or that has begun in between, for
 // what it waits for may be another build by now. The lock is held.
-func (t *tree) told(e *element) {
+func (t *tree) comeRound(e *element) {
 	for _, l := range t.loops {
 		if l.of == e {
 			l.told = true
@@ -69,8 +69,8 @@ func (t *tree) told(e *element) {
 	}
 }
 
-// wait waits for the next call of s, the listener of l. It reports whether there was one, and
-// not the end of the loop; stop is a *CycleError.
+// wait waits for the next call of s, the listener of l. It reports whether there was one,
+// and not the end of the loop; stop is a *CycleError.
 func (l *looping) wait(s *sub) (called bool, stop error) {
 	if !l.inside || len(l.news) > 0 {
 		return l.called(), nil
@@ -133,7 +133,7 @@ func (l *looping) called() bool {
 	}
 }
 
-// waitsFor returns whose build l waits for, a loop over e; nil if that of none. The lock is
+// waitsFor returns the element whose build l, a loop over e, waits for, or nil. The lock is
 // held.
 func (l *looping) waitsFor(e *element) (last *element) {
 	if l.told || e.Undelivered() || e.c.inTurn() && e.c.turn.telling == e {

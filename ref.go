@@ -133,8 +133,8 @@ func (r Ref) builder() *element {
 	return nil
 }
 
-// builder returns the element whose build waits when a call at at does: that of its ref, or
-// of from, in whose build the caller's context was made. The lock is held.
+// builder returns the element whose build waits when a call through at does: that of its
+// ref, or of from, in whose build the caller's context was made. The lock is held.
 func (at place) builder(from Ref) *element {
 	if by := at.ref.builder(); by != nil {
 		return by
@@ -171,8 +171,8 @@ func (r Ref) expected(p *base) (src *element, w uint64) {
 	return nil, 0
 }
 
-// watched is another quick way: it returns the dependency if it may be read and this build
-// watches it already, in whatever order. A watch on standby is a touch. It takes no lock.
+// watched is the other quick way of Watch: it returns the dependency if it may be read and
+// this build watches it already, in whatever order. A watch on standby is a touch. It takes no lock.
 func (r Ref) watched(p *base) *element {
 	if r.e == nil || r.e.Gen() != r.gen {
 		return nil

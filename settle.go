@@ -243,8 +243,7 @@ func (c *Container) handOn(by *element) {
 		d.aim.walkers++
 		d.held = true
 		d.reads()
-		d.running.later = &later{&d.aim.Node, d.running.later} // Flush waits for it all the same
-		x.later(&d.aim.Node)
+		x.postpone(&d.aim.Node, d.running) // Flush waits for it all the same
 		x.passOn()
 	}
 }

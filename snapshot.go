@@ -147,8 +147,8 @@ func (e *element) info() ElementInfo {
 	if e.unused() {
 		info.DisposeIn = max(e.due()-e.c.now(), 1)
 	}
-	if r := e.times; r != nil && r.built > 0 {
-		info.LastBuild, info.Age = r.lasted, e.c.now()-r.built
+	if x := e.times; x != nil && x.built > 0 {
+		info.LastBuild, info.Age = x.lasted, e.c.now()-x.built
 	}
 	return info
 }

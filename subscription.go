@@ -48,7 +48,10 @@ type subMore struct {
 	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
-	steady  bool          // of a loop that a synchronous build goes through, which needs what it waits for: it counts whatever its ref does
+
+	// steady: it counts whatever its ref does, for it is of a loop that a synchronous build
+	// goes through, which needs what it waits for.
+	steady bool
 }
 
 // listeners are those of one element in order of subscription. The zero value is ready.
@@ -87,7 +90,7 @@ func (l *listeners) remove(s *sub) {
 	switch {
 	case len(l.subs) == 0 && cap(l.subs) > 64:
 		l.subs = nil
-	case l.left > 16 && int(l.left)*2 > len(l.subs):
+	case l.left > 16 && int(l.left)*2 > len(l.subs): // more gaps than listeners: close them
 		all := l.subs
 		l.left, l.weak = 0, 0
 		if l.subs = l.subs[:0]; cap(all) > 64 && len(all)*4 < cap(all) {
@@ -111,7 +114,7 @@ func (l *listeners) all(yield func(*sub) bool) {
 	}
 }
 
-// last is the latest, nil if there is none.
+// last is the latest, nil if there is none: remove leaves no gap at the end.
 func (l *listeners) last() *sub {
 	if k := len(l.subs); k > 0 {
 		return l.subs[k-1]
@@ -213,20 +216,20 @@ type Subscription[S any] struct {
 	seen    snapshot[S] // what it was called with last; the turn's
 	failed  *PanicError // the failure it was told of since then; the turn's
 	changed atomic.Pointer[chan struct{}]
-	part    *part[S] // of a source that is not the whole of its element
+	sel     *subSelect[S] // of a source that is not the whole of its element, or has none
 	c       *Container
 }
 
-// part is what a listener to a selection needs besides.
-type part[S any] struct {
+// subSelect is what a listener to a selection needs besides.
+type subSelect[S any] struct {
 	src Source[S]
 	raw any // the snapshot that seen was selected from; the turn's
 }
 
 // source is what s listens to.
 func (s *Subscription[S]) source() Source[S] {
-	if s.part != nil {
-		return s.part.src
+	if s.sel != nil {
+		return s.sel.src
 	}
 	return s.e.p.impl.(Source[S])
 }
@@ -298,11 +301,10 @@ func (s *Subscription[S]) Resume() {
 			}
 			switch s.e.Phase() {
 			case graph.Building: // it hears when that is done, and Flush waits for it
-				s.e.later = &later{&s.e.Node, s.e.later}
-				s.e.c.later(&s.e.Node)
-				s.e.DeliverFresh()
+				s.e.c.postpone(&s.e.Node, s.e)
+				s.e.DeliverOnceFresh()
 			case graph.Built:
-				s.e.DeliverFresh()
+				s.e.DeliverOnceFresh()
 			}
 		}
 	}
@@ -360,10 +362,10 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		}
 	default:
 		raw := s.e.host.raw()
-		if raw == nil || s.failed == nil && s.e.host.holds(s.part.raw) {
+		if raw == nil || s.failed == nil && s.e.host.holds(s.sel.raw) {
 			return
 		}
-		s.part.raw = raw
+		s.sel.raw = raw
 		next.val, fail = s.selected(raw)
 		next.ok = true
 	}
@@ -390,8 +392,8 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 
 func (s *Subscription[S]) forget() {
 	s.seen, s.failed = snapshot[S]{}, nil
-	if s.part != nil {
-		s.part.raw = nil
+	if s.sel != nil {
+		s.sel.raw = nil
 	}
 }
 
@@ -429,7 +431,7 @@ func (s smallListener[S]) deliver(fail *PanicError) {
 func (s *Subscription[S]) differs(next snapshot[S]) bool {
 	prev := s.seen
 	if s.x == nil {
-		return s.part.src.differs(prev.val, next.val)
+		return s.sel.src.differs(prev.val, next.val)
 	}
 	t := &s.e.c.turn.compared
 	if t.of != s.e || t.was != prev.word || t.now != next.word || next.val != nil && (t.prev != any(prev.val) || t.next != any(next.val)) {
@@ -476,7 +478,7 @@ func (s *Subscription[S]) selected(raw any) (next *S, fail *PanicError) {
 			fail = panicked(s.e.p, r)
 		}
 	}()
-	return s.part.src.view(raw), nil
+	return s.sel.src.view(raw), nil
 }
 
 func signal(ch chan struct{}) {

@@ -62,7 +62,7 @@ func (es *elements) grow(old *table) *table {
 		n *= 2
 	}
 	t := &table{}
-	if n == 8 {
+	if n == 8 { // a child mostly needs no more: one allocation for both
 		few := &struct {
 			table
 			room [8]atomic.Pointer[element]

@@ -99,7 +99,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 	own := &t.own
 	for {
 		if t.telling != nil && t.next == len(t.calls) {
-			c.tree.told(t.telling)
+			c.tree.comeRound(t.telling)
 			t.telling = nil
 		}
 		c.update()
@@ -264,7 +264,7 @@ func (c *Container) update() {
 			return
 		}
 		if n.Fresh() || !n.Wanted() {
-			c.cameTo(n)
+			c.caughtUp(n)
 			continue
 		}
 		d := c.turn.drive
@@ -274,8 +274,8 @@ func (c *Container) update() {
 			return
 		}
 		c.turn.own.take(&d.own)
-		if d.stop != errLater {
-			c.cameTo(n)
+		if d.stop != errPostponed {
+			c.caughtUp(n)
 		}
 		if c.turn.changed == 0 {
 			c.turn.changed = c.queue.Changed() // they belong to this sweep

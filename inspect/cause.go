@@ -61,18 +61,17 @@ func originText(r weir.BuildReason) string {
 
 // story follows causes from build to build.
 type story struct {
-	p      *picture
-	events []event
-	nodes  map[id]int     // those of p
-	of     map[id][]event // the events of each element
-	seen   map[id]bool
-	said   []answer
-	room   int // for more of it
+	p     *picture
+	nodes map[id]int     // those of p
+	of    map[id][]event // the events of each element
+	seen  map[id]bool
+	said  []answer
+	room  int // for more of it
 }
 
 // causes says what build, a reload, came of.
 func (p *picture) causes(build event, events []event) []answer {
-	s := &story{p, events, make(map[id]int, len(p.nodes)), map[id][]event{}, map[id]bool{build.id: true}, nil, answersMax}
+	s := &story{p: p, nodes: make(map[id]int, len(p.nodes)), of: map[id][]event{}, seen: map[id]bool{build.id: true}, room: answersMax}
 	for k := range p.nodes {
 		s.nodes[p.nodes[k].id] = k
 	}

@@ -151,18 +151,6 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	return len(n.deps) - 1
 }
 
-// markBy notes that build gen watches n. Marks only grow: a newer one is that of a build
-// that has come in between.
-func (n *Node) markBy(gen uint64) {
-	if n.mark.Load() < gen {
-		n.mark.Store(gen)
-	}
-}
-
-// Watched reports whether n is known to be a value that build gen watches already. It needs
-// no lock.
-func (n *Node) Watched(gen uint64) bool { return n.mark.Load() == gen }
-
 // unkeep makes edge i, which is made again, the one whose going is told, if another parked
 // edge of the same source was that: of a build that was ended before it was done.
 func (n *Node) unkeep(i int) {
@@ -260,10 +248,10 @@ func (g *Graph) Commit(n *Node) (ok bool) {
 	}
 	n.serial++
 	if int(n.cursor) == len(n.deps) {
-		n.flags &^= wavers
+		n.flags &^= wavering
 	} else if n.plan.Load() != nil {
 		n.unplan()
-		n.flags |= wavers
+		n.flags |= wavering
 	}
 	g.prune(n)
 	ok = n.flags&(Over|Mixed) == 0

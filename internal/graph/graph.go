@@ -94,7 +94,7 @@ func (g *Graph) Settle(n *Node) {
 	if n.flags&Stale != 0 {
 		n.flags &^= Stale
 		n.at = g.epoch.Load()
-		n.settleUp()
+		n.deliverOwed()
 	}
 }
 

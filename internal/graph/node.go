@@ -49,11 +49,11 @@ const (
 	// Weak: there are weak listeners, so a change must be delivered although nobody counts.
 	Weak
 
-	wavers  // its builds watch now this, now that: the next one need not be expected to do what the last did
-	queued  // in Queue.stale
-	changed // in Queue.changed
-	failed  // its value is a kept panic: never to be read without the lock
-	owed    // a listener came back while it was stale: it is delivered when it is fresh, though it be no change
+	wavering // its builds watch now this, now that: the next one need not be expected to do what the last did
+	queued   // in Queue.stale
+	changed  // in Queue.changed
+	failed   // its value is a kept panic: never to be read without the lock
+	owed     // a listener came back while it was stale: it is delivered when it is fresh, though it be no change
 )
 
 // Stale is what keeps a node from being read as it is.

@@ -54,9 +54,9 @@ func (q *Queue) Clear() {
 	}
 }
 
-// DeliverFresh is Deliver for a listener that was away: if n is about to be brought up to
-// date, once it is, for until then what there is may be outdated.
-func (n *Node) DeliverFresh() {
+// DeliverOnceFresh is Deliver for a listener that was away: if n is about to be brought up
+// to date it waits for that, for until then what there is may be outdated.
+func (n *Node) DeliverOnceFresh() {
 	if n.phase == Building || n.flags&Stale != 0 && n.flags&InFlight == 0 && n.Wanted() {
 		n.flags |= owed
 		return
@@ -64,8 +64,8 @@ func (n *Node) DeliverFresh() {
 	n.Deliver()
 }
 
-// settleUp delivers n, which has become fresh as it is, if that is owed.
-func (n *Node) settleUp() {
+// deliverOwed delivers n, which has become fresh as it is, if that is owed.
+func (n *Node) deliverOwed() {
 	if n.flags&owed != 0 {
 		n.flags &^= owed
 		n.Deliver()

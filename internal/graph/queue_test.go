@@ -39,14 +39,14 @@ func TestQueueListsOnce(t *testing.T) {
 	require.Same(t, &x.Node, w.q.NextChanged(), "a weak listener counts for nothing, but hears (L8)")
 }
 
-func TestDeliverDuringABuildWaitsForIt(t *testing.T) { // P5
+func TestDeliverOnceFreshWaitsForABuild(t *testing.T) { // P5
 	w := newWorld(t)
 	s := w.state("s", 1)
 	x := w.sum("x", s)
 	w.fresh(x)
 	w.listen(x)
 	r := w.begin(x)
-	x.DeliverFresh()
+	x.DeliverOnceFresh()
 	require.Zero(t, w.q.Changed(), "what there is may be outdated")
 	require.True(t, w.end(r, r.sum(s)))
 	require.Same(t, &x.Node, w.q.NextChanged(), "though it is no change")

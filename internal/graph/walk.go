@@ -244,7 +244,7 @@ next:
 			n.flags &^= Stale
 			n.at = now
 			n.Show()
-			n.settleUp()
+			n.deliverOwed()
 			continue
 		}
 		// Some dependency is stale already again. If there is a moment when all of them

@@ -1,7 +1,7 @@
 package graph
 
-// This file owns what goroutines without the lock see of a node, and the one thing of it
-// that they change: its word. Everything else about a node is guarded by the lock.
+// This file owns what goroutines without the lock see of a node: its word, which they may
+// change too, the plan of its build, and its mark. All else is guarded by the lock.
 
 // Bits of [Node.Word]. Above them are the place of the running build's next watch among
 // those of the last build, and the number of the live build.
@@ -74,7 +74,7 @@ const fewDeps = 3
 
 // replan expects of the next build what the last one has watched.
 func (n *Node) replan() {
-	if n.plan.Load() != nil || len(n.deps) == 0 || n.flags&wavers != 0 && len(n.deps) <= fewDeps {
+	if n.plan.Load() != nil || len(n.deps) == 0 || n.flags&wavering != 0 && len(n.deps) <= fewDeps {
 		return
 	}
 	p := &plan{}
@@ -90,6 +90,18 @@ func (n *Node) replan() {
 	}
 	n.plan.Store(p)
 }
+
+// markBy notes that build gen watches n. Marks only grow: a newer one is that of a build
+// that has come in between.
+func (n *Node) markBy(gen uint64) {
+	if n.mark.Load() < gen {
+		n.mark.Store(gen)
+	}
+}
+
+// Watched reports whether n is known to be a value that build gen watches already. It needs
+// no lock.
+func (n *Node) Watched(gen uint64) bool { return n.mark.Load() == gen }
 
 // freeze has every Watch of the running synchronous build take the lock, and brings the
 // cursor up to date.
