@@ -183,6 +183,9 @@ func (d *drive) steps() (done bool) {
 		e := n.Host.(*element)
 		switch need {
 		case graph.Wait:
+			if d.verify && e == d.aim {
+				return true // it was ended, and its hooks are running: nothing is left to verify
+			}
 			d.waitFor(e)
 		case graph.Check:
 			d.check(d.walk.Sel())
