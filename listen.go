@@ -78,6 +78,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	if c.closed || at.overLocked() {
 		x.sel = &subSelect[S]{src: src} // there is no element to say what it is
 		x.detach()
+		x.forget()
 		c.done(&a)
 		return x, nil
 	}
@@ -194,6 +195,9 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		c.tree.mu.Lock()
 		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {
 			s.e.DeliverOnceFresh()
+		}
+		if s.state.Load()&subClosed != 0 { // while it ran: nobody has let go of what it holds
+			s.self.forget()
 		}
 		c.tree.mu.Unlock()
 	}()

@@ -6,6 +6,7 @@ package weir_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -18,8 +19,8 @@ import (
 
 // big is a value whose end can be seen.
 type big struct {
-	n    int
-	room [1 << 10]byte
+	n int
+	_ [1 << 10]byte
 }
 
 // freed waits until w's value is collected.
@@ -131,29 +132,107 @@ func TestMemoryAnAsyncResultThatHasEndedIsLetGo(t *testing.T) {
 	}
 }
 
+func TestMemoryAClosedSubscriptionLetsGoOfItsListener(t *testing.T) {
+	// Planted bugs: keep the function; forget only what is not arriving, and nothing afterwards.
+	for name, end := range map[string]func(c *weir.Container, sub func() *weir.Subscription[int]) *weir.Subscription[int]{
+		"Close": func(_ *weir.Container, sub func() *weir.Subscription[int]) *weir.Subscription[int] {
+			s := sub()
+			s.Close()
+			return s
+		},
+		"the container's Close": func(c *weir.Container, sub func() *weir.Subscription[int]) *weir.Subscription[int] {
+			s := sub()
+			c.Close()
+			return s
+		},
+		"Listen after the container's Close": func(c *weir.Container, sub func() *weir.Subscription[int]) *weir.Subscription[int] {
+			c.Close()
+			return sub()
+		},
+	} {
+		for _, opts := range [][]weir.ListenOption{nil, {weir.FireImmediately()}, {weir.Weak()}} {
+			t.Run(fmt.Sprint(name, len(opts)), func(t *testing.T) {
+				c, p := newContainer(t), listenState(1)
+				var heard, told weak.Pointer[big]
+				s := end(c, func() *weir.Subscription[int] {
+					h, o := &big{}, &big{}
+					heard, told = weak.Make(h), weak.Make(o)
+					return weir.Listen(c, p, func(_, _ int) { h.n++ }, append(opts, weir.OnError(func(error) { o.n++ }))...)
+				})
+				freed(t, "what the listener holds", heard)
+				freed(t, "what its OnError holds", told)
+				runtime.KeepAlive(s)
+				runtime.KeepAlive(c)
+			})
+		}
+	}
+}
+
+func TestMemoryAListenerThatEndsTheContainerOnItsFirstCallIsLetGo(t *testing.T) {
+	c, p := newContainer(t), listenState(1)
+	var held weak.Pointer[big]
+	s := func() *weir.Subscription[int] {
+		h := &big{}
+		held = weak.Make(h)
+		return weir.Listen(c, p, func(_, _ int) { h.n++; c.Close() }, weir.FireImmediately())
+	}()
+	freed(t, "what the listener holds", held)
+	runtime.KeepAlive(s)
+	runtime.KeepAlive(c)
+}
+
+func TestMemoryAListenerThatIsClosedWhileItSelectsIsLetGo(t *testing.T) {
+	// Planted bug: have the turn let go of it, while it is still arriving: -race says so.
+	bubble(t, func(t *testing.T) {
+		c, p, busy := newContainer(t), listenState(1), listenState(1)
+		var open, held = make(chan struct{}), weak.Pointer[big]{}
+		weir.Listen(c, busy, func(_, _ int) { <-open })
+		go busy.Set(c, 2)
+		settle()
+		subs := make(chan *weir.Subscription[int], 1)
+		go func() {
+			h := &big{}
+			held = weak.Make(h)
+			subs <- weir.Listen(c, weir.Select(p, func(n int) int { <-open; return n }), func(_, _ int) { h.n++ })
+		}()
+		settle()
+		c.Close()
+		close(open)
+		s := <-subs
+		settle()
+		freed(t, "what the listener holds", held)
+		runtime.KeepAlive(s)
+		runtime.KeepAlive(c)
+	})
+}
+
 func TestMemoryACloseOfTheContainerLetsGoOfWhatItsBuildsHold(t *testing.T) {
 	// Values stay, for they may still be read (G10): but neither hooks nor listeners, nor what those hold. Planted bug: keep the lives.
 	bubble(t, func(t *testing.T) {
 		c := newContainer(t)
-		hook, listener, emitted := &big{}, &big{}, &big{}
-		held := []weak.Pointer[big]{weak.Make(hook), weak.Make(listener), weak.Make(emitted)}
+		var held [3]weak.Pointer[big]
 		p := weir.NewStreamProvider(func(ctx context.Context, ref weir.Ref, emit func(int) bool) error {
+			hook, local := &big{}, &big{}
+			held[0], held[1] = weak.Make(hook), weak.Make(local)
 			ref.OnDispose(func() { hook.n++ })
 			emit(1)
 			<-ctx.Done()
-			emitted.n++
+			local.n++
 			return context.Cause(ctx)
 		}, weir.AutoDispose())
-		sub := weir.Listen(c, p, func(_, _ weir.AsyncValue[int]) { listener.n++ })
+		sub := func() *weir.Subscription[weir.AsyncValue[int]] {
+			seen := &big{}
+			held[2] = weak.Make(seen)
+			return weir.Listen(c, p, func(_, _ weir.AsyncValue[int]) { seen.n++ })
+		}()
 		settle()
 		require.NoError(t, c.Shutdown(t.Context()))
-		hook, listener, emitted, sub, p = nil, nil, nil, nil, nil
 		settle()
 		for i, w := range held {
-			freed(t, [...]string{"what the hook held", "what the listener held", "what the function held"}[i], w)
+			freed(t, [...]string{"what the hook holds", "what the function holds", "what the listener holds"}[i], w)
 		}
+		runtime.KeepAlive(sub)
 		runtime.KeepAlive(c)
-		_ = sub
 	})
 }
 

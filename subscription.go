@@ -38,7 +38,8 @@ type sub struct {
 type caller interface {
 	// deliver calls the listener, if there is something to tell. It runs in the turn.
 	deliver(fail *PanicError)
-	// forget lets go of what it saw last. The lock is held, and no turn is calling.
+	// forget lets go of what it was made with and saw last: it is closed. The lock is held,
+	// and no turn is calling.
 	forget()
 }
 
@@ -391,7 +392,10 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 }
 
 func (s *Subscription[S]) forget() {
-	s.seen, s.failed = snapshot[S]{}, nil
+	s.fn, s.seen, s.failed = nil, snapshot[S]{}, nil
+	if s.more != nil {
+		s.more.onError = nil
+	}
 	if s.sel != nil {
 		s.sel.raw = nil
 	}

@@ -200,10 +200,13 @@ func (c *Container) bury() {
 	c.tree.graph.Forget()
 }
 
-// forget has listeners that were closed let go of what they saw. None is being called.
+// forget has listeners that were closed let go of what they hold. None is being called, but
+// one that is still arriving may run on another goroutine, and sees to itself.
 func (t *turn) forget() {
 	for i, s := range t.closed {
-		s.self.forget()
+		if s.state.Load()&subArriving == 0 {
+			s.self.forget()
+		}
 		t.closed[i] = nil
 	}
 	t.closed = t.closed[:0]
