@@ -241,27 +241,32 @@ func (e *element) told(a *after) (hooks []*hook) {
 	if e.rare != nil && e.rare.due {
 		e.retryNow(a)
 	}
-	var joins []joined
-	if e.rare != nil {
-		joins, e.rare.joins = e.rare.joins, nil
-	}
 	l := e.life
 	if l != nil && !e.live(e.Gen()) {
 		l = nil
+	}
+	if l != nil && len(l.late) > 0 {
+		// What came on standby is paused first, also if somebody is back already. The rest is
+		// looked at afterwards: the OnResume that pairs with it may be registered meanwhile.
+		hooks, l.late = l.late, nil
+		e.noteUsage()
+		return hooks
+	}
+	var joins []joined
+	if e.rare != nil {
+		joins, e.rare.joins = e.rare.joins, nil
 	}
 	if l != nil && e.auto() {
 		standby := e.Phase() == graph.Built && !e.Active()
 		switch {
 		case standby && !l.cancelled:
-			l.cancelled, l.late = true, nil
+			l.cancelled = true
 			hooks = l.pick(hooks, onCancel)
 			hooks = e.tell(hooks, evCancelled, tellCancelled)
-		case standby:
-			hooks, l.late = append(hooks, l.late...), nil
-		case l.cancelled && e.Active(): // what came on standby is paused first, so that the two pair
-			hooks = l.pick(append(hooks, l.late...), onResume)
+		case l.cancelled && e.Active():
+			l.cancelled = false
+			hooks = l.pick(hooks, onResume)
 			hooks = e.tell(hooks, evResumed, tellResumed)
-			l.cancelled, l.late = false, nil
 		}
 	}
 	for _, j := range joins {

@@ -341,6 +341,32 @@ func TestL6AnAsyncBuildThatRegistersOnStandby(t *testing.T) {
 	})
 }
 
+func TestL6AReturnBetweenOnCancelAndOnResumeIsNotLost(t *testing.T) {
+	// A build on its way registers OnCancel on standby, and OnResume while that OnCancel runs; a listener is back before it has begun.
+	// Planted bug: pick the OnResume hooks together with the late OnCancel.
+	bubble(t, func(t *testing.T) {
+		c, busy := newContainer(t), listenState(1)
+		var log trace
+		open, running, registered := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		p := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+			time.Sleep(time.Second)
+			ref.OnCancel(func() { close(running); <-registered; log.add("cancel") })
+			<-running
+			ref.OnResume(log.on("resume"))
+			close(registered)
+			return 1, nil
+		}, weir.DisposeDelay(time.Hour))
+		weir.Listen(c, busy, func(_, _ int) { <-open })
+		weir.Read(c, p)
+		go busy.Set(c, 2)
+		pass(2 * time.Second)
+		weir.Listen(c, p, nil)
+		close(open)
+		settle()
+		log.want(t, "back before the first OnCancel has begun", "cancel", "resume")
+	})
+}
+
 // ---- L7: regular providers
 
 func TestL7OnCancelAndOnResumeNeedAutoDispose(t *testing.T) {
