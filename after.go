@@ -10,9 +10,9 @@ import (
 
 // after is what a call has to do once it has let go of the lock. The zero value is ready.
 type after struct {
-	ends    []*ending
+	ends    endingList
 	cancels []cancellation
-	starts  []start
+	starts  []*start
 	held    []*element  // to be let go when the lock is
 	raise   *PanicError // to be raised again when all is done (rule E3)
 	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
@@ -23,8 +23,9 @@ type after struct {
 // take moves what b has collected to a.
 func (a *after) take(b *after) {
 	if b.any() {
-		a.ends, a.starts, a.cancels = append(a.ends, b.ends...), append(a.starts, b.starts...), append(a.cancels, b.cancels...)
-		b.ends, b.starts, b.cancels = nil, nil, nil
+		a.ends.add(&b.ends)
+		a.starts, a.cancels = append(a.starts, b.starts...), append(a.cancels, b.cancels...)
+		b.starts, b.cancels = nil, nil
 	}
 	if b.began[0] != nil {
 		for _, e := range b.began {
@@ -75,11 +76,11 @@ func (a *after) from(e *element) {
 }
 
 // any reports whether there is anything to do once the lock is let go.
-func (a *after) any() bool { return len(a.ends)+len(a.starts)+len(a.cancels) > 0 }
+func (a *after) any() bool { return a.ends.first != nil || len(a.starts)+len(a.cancels) > 0 }
 
 // isZero reports whether a is as it was made.
 func (a *after) isZero() bool {
-	return a.ends == nil && a.cancels == nil && a.starts == nil && a.held == nil && a.raise == nil &&
+	return a.ends.first == nil && a.cancels == nil && a.starts == nil && a.held == nil && a.raise == nil &&
 		!a.flying && !a.landed && a.began[0] == nil
 }
 
@@ -110,8 +111,8 @@ func (t *tree) unlock(a *after) {
 		return
 	}
 	ends, starts, cancels := a.ends, a.starts, a.cancels
-	a.ends, a.starts, a.cancels = nil, nil, nil
-	if len(ends) > 0 {
+	a.ends, a.starts, a.cancels = endingList{}, nil, nil
+	if ends.first != nil {
 		t.runs++
 	}
 	t.mu.Unlock()
@@ -120,12 +121,12 @@ func (t *tree) unlock(a *after) {
 	}
 	for _, s := range starts {
 		if s.err != nil {
-			go s.kind.fail(&s, named(s.err))
+			go s.kind.fail(s, named(s.err))
 			continue
 		}
 		go s.run()
 	}
-	if len(ends) > 0 {
+	if ends.first != nil {
 		(&endings{todo: ends}).run(a)
 	}
 }

@@ -141,19 +141,35 @@ func TestAllocListenAndClose(t *testing.T) {
 }
 
 func TestAllocALife(t *testing.T) {
-	// What is made for a build and goes with it: the element, its times and the subscription; with a context the context, its cancel
-	// function, what its end leaves and who has to run hooks. Planted bugs: make the rare part for all that is AutoDispose; note each end.
+	// What is made for a build and goes with it: the element with its times, and the subscription; with a context what the build owns, the
+	// context with the ref in it, its cancel function and its cause. Planted bugs: make the rare part for all that is AutoDispose; note
+	// each end; capture in step what is running.
 	c := newContainer(t)
 	plain := weir.NewProvider(func(weir.Ref) int { return 1000 }, weir.DisposeDelay(0))
 	holder := weir.NewProvider(func(ref weir.Ref) int { ref.Context(); return 1000 }, weir.DisposeDelay(0))
 	scoped := weir.NewProvider(func(weir.Ref) int { return 1000 }, weir.Scoped())
-	allocAtMost(t, "build and dispose", 3, func() { weir.Listen(c, plain, nil).Close() })
-	allocAtMost(t, "the same with a context", 10, func() { weir.Listen(c, holder, nil).Close() })
-	allocAtMost(t, "a child with an override, a read and Close", 12, func() {
+	allocAtMost(t, "build and dispose", 2, func() { weir.Listen(c, plain, nil).Close() })
+	allocAtMost(t, "the same with a context", 7, func() { weir.Listen(c, holder, nil).Close() })
+	allocAtMost(t, "a child with an override, a read and Close", 8, func() {
 		child := weir.NewContainer(weir.WithParent(c), scoped.OverrideWithValue(2000))
 		weir.Read(child, scoped)
 		child.Close()
 	})
+}
+
+func TestAllocWhatIsDeclared(t *testing.T) {
+	// Planted bug: make the functions that pack a small value inside packed.
+	c := newContainer(t)
+	build := func(weir.Ref) int { return 1000 }
+	var state *weir.StateProvider[int]
+	var derived *weir.Provider[int]
+	allocAtMost(t, "NewStateProvider", 1, func() { state = weir.NewStateProvider(build) })
+	allocAtMost(t, "NewProvider", 1, func() { derived = weir.NewProvider(build) })
+	allocAtMost(t, "its first Read", 2, func() { derived = weir.NewProvider(build); weir.Read(c, derived) }) // and a table from time to time
+	require.NotNil(t, state)
+	family := weir.NewFamily(func(key int) *weir.Provider[int] { return weir.NewProvider(build) })
+	key := 0
+	allocAtMost(t, "a new member of a family and its Read", 8, func() { key++; weir.Read(c, family.Of(key)) })
 }
 
 func TestAllocDependenciesThatSwitch(t *testing.T) {

@@ -126,7 +126,7 @@ func stateOf[T any](s *seat) (v AsyncValue[T]) {
 	case closed:
 		raw = e.host.raw()
 	default:
-		raw = place{c: e.c}.readSlow(e.p)
+		raw = place{c: e.c}.readSlow(e.p, true).raw
 	}
 	if now, ok := raw.(*AsyncValue[T]); ok && now != nil && s.sits() {
 		v = *now

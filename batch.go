@@ -137,7 +137,7 @@ func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 			case c.closing.Load():
 				return p.discard(at, f, next) // nothing will be applied
 			default:
-				last = *viewed(&p.base, p.view(place{c: c}.readSlow(&p.base)))
+				last = p.seen(place{c: c}.readSlow(&p.base, false))
 			}
 			v = f(last)
 		}

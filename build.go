@@ -432,7 +432,7 @@ func (e *element) release() {
 
 // waitFor waits until the build of e, or the hooks of its last one, are done.
 func (d *drive) waitFor(e *element) {
-	if len(d.own.ends) > 0 { // the hooks may be this walk's own to run
+	if d.own.ends.first != nil { // the hooks may be this walk's own to run
 		d.t.unlock(&d.own)
 		d.t.mu.Lock()
 		return

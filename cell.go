@@ -43,21 +43,21 @@ func packed[S any]() packing[S] {
 			return 0
 		}, func(w uint64) bool { return w != 0 }}
 	case *int:
-		p = integers[int]()
+		p = packing[int]{wordOf[int], integerOf[int]}
 	case *int32:
-		p = integers[int32]()
+		p = packing[int32]{wordOf[int32], integerOf[int32]}
 	case *int64:
-		p = integers[int64]()
+		p = packing[int64]{wordOf[int64], integerOf[int64]}
 	case *time.Duration:
-		p = integers[time.Duration]()
+		p = packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration]}
 	case *uint:
-		p = integers[uint]()
+		p = packing[uint]{wordOf[uint], integerOf[uint]}
 	case *uint8:
-		p = integers[uint8]()
+		p = packing[uint8]{wordOf[uint8], integerOf[uint8]}
 	case *uint32:
-		p = integers[uint32]()
+		p = packing[uint32]{wordOf[uint32], integerOf[uint32]}
 	case *uint64:
-		p = integers[uint64]()
+		p = packing[uint64]{wordOf[uint64], integerOf[uint64]}
 	case *float64:
 		p = packing[float64]{math.Float64bits, math.Float64frombits}
 	}
@@ -65,9 +65,13 @@ func packed[S any]() packing[S] {
 	return ways
 }
 
-func integers[I ~int | ~int32 | ~int64 | ~uint | ~uint8 | ~uint32 | ~uint64]() packing[I] {
-	return packing[I]{func(v I) uint64 { return uint64(v) }, func(w uint64) I { return I(w) }}
+type integer interface {
+	int | int32 | int64 | uint | uint8 | uint32 | uint64 | time.Duration
 }
+
+// Functions of their own, not literals inside packed: those would be made for each provider.
+func wordOf[I integer](v I) uint64    { return uint64(v) }
+func integerOf[I integer](w uint64) I { return I(w) }
 
 // snapshot is the value of a cell at one time, or that there is none. Two are equal if
 // nothing was published in between, and for small values if what was is the same.

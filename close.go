@@ -50,7 +50,8 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	c.closed = true
 	c.closing.Store(true)
 	why := ErrContainerClosed
-	for _, e := range c.dependentsFirst() {
+	var some [4]*element
+	for _, e := range c.dependentsFirst(some[:0]) {
 		e.endNoted(false, why, a)
 		for s := e.listeners.last(); s != nil; s = e.listeners.last() {
 			s.detach()
@@ -119,9 +120,8 @@ func (c *Container) tellClosed(a *after) {
 	})
 }
 
-// dependentsFirst lists the elements so that each comes after all that watch it.
-func (c *Container) dependentsFirst() []*element {
-	order := make([]*element, 0, c.table.live)
+// dependentsFirst appends the elements to order so that each comes after all that watch it.
+func (c *Container) dependentsFirst(order []*element) []*element {
 	left := map[*element]int{}
 	for e := range c.table.all {
 		n := 0

@@ -18,6 +18,31 @@ type ending struct {
 	why   error // nil: nothing is over, there is something to tell
 	hooks []*hook
 	joins []joined // to be told before it is over, which no turn will do
+	next  *ending  // of the same call
+}
+
+// endingList is a list of ends in the order in which they were queued. It is linked through
+// them, for most builds that end have nothing else that takes memory.
+type endingList struct{ first, last *ending }
+
+// add moves all of b, which is empty then, to the end of l.
+func (l *endingList) add(b *endingList) {
+	switch {
+	case b.first == nil:
+		return
+	case l.first == nil:
+		l.first = b.first
+	default:
+		l.last.next = b.first
+	}
+	l.last = b.last
+	*b = endingList{}
+}
+
+// pop takes the first, which there is.
+func (l *endingList) pop() {
+	x := l.first
+	l.first, x.next = x.next, nil // what has ended must not keep what ended after it
 }
 
 // queue has the end run once the lock is let go. Until then no build of e may start (rule
@@ -26,7 +51,7 @@ func (x *ending) queue(a *after) {
 	x.e.ending++
 	x.e.Set(graph.Blocked)
 	x.e.c.occupy()
-	a.ends = append(a.ends, x)
+	a.ends.add(&endingList{x, x})
 }
 
 // tellLeft has observers told who came and left since a turn has looked at e, which goes:
@@ -45,7 +70,7 @@ func (e *element) tellLeft(a *after) {
 	if len(joins) == 0 {
 		return
 	}
-	for _, x := range a.ends {
+	for x := a.ends.first; x != nil; x = x.next {
 		if x.e == e {
 			x.joins = append(x.joins, joins...)
 			return
@@ -56,7 +81,7 @@ func (e *element) tellLeft(a *after) {
 
 // endings runs the ends of builds, one after the other, whatever their hooks do.
 type endings struct {
-	todo   []*ending
+	todo   endingList
 	panics []hookPanic // to be reported when nothing is blocked any more: a handler may read
 }
 
@@ -70,12 +95,12 @@ type hookPanic struct {
 //
 //go:noinline
 func (es *endings) run(a *after) {
-	for _, x := range es.todo {
+	for x := es.todo.first; x != nil; x = x.next {
 		if x.life.context.Context != nil {
 			x.life.context.cancel(x.why)
 		}
 	}
-	for len(es.todo) > 0 {
+	for es.todo.first != nil {
 		es.step(a)
 	}
 	for _, x := range es.panics {
@@ -98,18 +123,18 @@ func (es *endings) step(a *after) {
 		es.panics = append(es.panics, hookPanic{running.e.c, panicked(running.e.p, r)})
 		if r == nil { // Goexit: this goroutine is done for, the rest goes on elsewhere
 			rest := &endings{todo: es.todo, panics: es.panics}
-			es.todo, es.panics = nil, nil
+			es.todo, es.panics = endingList{}, nil
+			c := running.e.c // running itself must not be captured: it would take memory in each step
 			go func() {
 				var a after
-				c := running.e.c
 				rest.run(&a)
 				c.tree.mu.Lock()
 				c.done(&a) // for the call that did not get to it
 			}()
 		}
 	}()
-	for len(es.todo) > 0 {
-		x := es.todo[0]
+	for es.todo.first != nil {
+		x := es.todo.first
 		x.joined(a)
 		for len(x.hooks) > 0 {
 			h := x.hooks[len(x.hooks)-1]
@@ -124,8 +149,8 @@ func (es *endings) step(a *after) {
 		if x.e.observed() {
 			x.disposed(a)
 		}
-		es.todo = es.todo[1:]
-		x.e.ended(len(es.todo) == 0, es.panics)
+		es.todo.pop()
+		x.e.ended(es.todo.first == nil, es.panics)
 	}
 }
 

@@ -153,15 +153,21 @@ type look struct {
 	small bool
 }
 
+// seen is what e's value is now; a small one as a pointer to it if that is asked for.
+func (e *element) seen(pointer bool) look {
+	if pointer {
+		return look{raw: e.host.raw()}
+	}
+	return e.host.look()
+}
+
 func (e *element) init(c *Container, p *base, h host) {
 	e.c, e.p, e.host = c, p, h
 	e.Host, e.Queue = e, &c.queue
 	if s := p.settings(); s.auto {
 		e.Set(graph.Auto | graph.Usage)
-		if p.kind == plainKind {
-			e.times = &times{}
-		} else {
-			e.more()
+		if p.kind != plainKind {
+			e.more() // with its times, which one of a plain value has been made with
 		}
 	}
 	if e.observed() {

@@ -30,7 +30,7 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := start{e: e, kind: e.future, gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
+	s := &start{e: e, kind: e.future, gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
@@ -39,7 +39,7 @@ func (e *element) launch(a *after) {
 		a.begins(e)
 	} else { // the old function has not returned: the new one waits for it (rule C5)
 		e.forgetNext()
-		r.next = &s
+		r.next = s
 	}
 	if !e.Active() && e.Has(graph.Usage) {
 		e.NodeEvent(graph.OffDuty)
@@ -96,7 +96,7 @@ func (e *element) returned(gen uint64, a *after) {
 		r.next = nil
 		r.flights++
 		e.c.tree.flights++
-		a.starts = append(a.starts, *s)
+		a.starts = append(a.starts, s)
 	}
 	e.leave()
 	t.unlock(a)

@@ -166,7 +166,13 @@ func (b *base) overridden(c *Container) (es []*element) {
 
 // overrideBuild is an override of a synchronous provider.
 func overrideBuild[S any](p *provider[S], build func(ref Ref) S) Override {
-	return override{&p.base, &replacement{by: &provider[S]{equal: p.equal, build: build, future: p.future}}}
+	x := &struct { // one allocation for both
+		replacement
+		provider[S]
+	}{}
+	x.equal, x.build, x.future = p.equal, build, p.future
+	x.by = &x.provider
+	return override{&p.base, &x.replacement}
 }
 
 // OverrideWithValue makes an override by a fixed value.

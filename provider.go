@@ -332,7 +332,17 @@ func (p *provider[S]) unpacked(word uint64) S { return p.unpack(word) }
 func (p *provider[S]) selects() bool { return false }
 
 func (p *provider[S]) newElement(c *Container, id *base) *element {
-	x := &cell[S]{as: id.impl.(interface{ typed() *provider[S] }).typed()}
+	var x *cell[S]
+	if s := id.settings(); s.auto && id.kind == plainKind { // one allocation for both
+		timed := &struct {
+			cell[S]
+			times
+		}{}
+		x, timed.cell.element.times = &timed.cell, &timed.times
+	} else {
+		x = new(cell[S])
+	}
+	x.as = id.impl.(interface{ typed() *provider[S] }).typed()
 	x.element.init(c, id, x)
 	x.aim(p)
 	return &x.element
@@ -357,11 +367,15 @@ func (p *provider[S]) watch(ref Ref) S {
 			return *at
 		}
 	}
-	seen := ref.watchSlow(&p.base, nil)
-	if seen.small {
-		return p.unpack(seen.word)
+	return p.seen(ref.watchSlow(&p.base, nil))
+}
+
+// seen is the value that at is.
+func (p *provider[S]) seen(at look) S {
+	if at.small {
+		return p.unpack(at.word)
 	}
-	return *viewed(&p.base, p.view(seen.raw))
+	return *viewed(&p.base, p.view(at.raw))
 }
 
 // Provider is a synchronous, derived value: build runs when it is first needed and again

@@ -222,10 +222,7 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 		if !ok {
 			continue
 		}
-		seen, fail := src.host.look(), src.fail
-		if seen.small && edge != nil {
-			seen = look{raw: src.host.raw()}
-		}
+		seen, fail := src.seen(edge != nil), src.fail
 		kind, sel := edge.of(src, seen.raw)
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
 		src.touchLocked()
@@ -237,7 +234,7 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 	}
 	c.yield(e, &a) // finding out that the build is over may have ended it, which is for somebody to deliver
 	a.rethrow()
-	return look{raw: place{c: c, ref: r}.readSlow(p)} // the ref is over: Watch is Read
+	return place{c: c, ref: r}.readSlow(p, edge != nil) // the ref is over: Watch is Read
 }
 
 // edgeFilter is the untyped part of a selection on an edge.

@@ -76,7 +76,7 @@ func (e *element) retryPolicy() RetryPolicy {
 
 // retryIn asks whether build gen of e, which failed with err, is to be tried again, and
 // when. The lock is not held.
-func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration, ok bool) {
+func (e *element) retryIn(gen uint64, err error, a *after) (time.Duration, bool) {
 	policy := e.retryPolicy()
 	if policy == nil || err == nil || e.Gen() != gen || isQuiet(err) ||
 		errors.As(err, new(*PanicError)) || errors.As(err, new(*CycleError)) || errors.As(err, new(*UsageError)) {
@@ -89,6 +89,8 @@ func (e *element) retryIn(gen uint64, err error, a *after) (delay time.Duration,
 	if over {
 		return 0, false
 	}
+	var delay time.Duration
+	var ok bool
 	r, exited := apart(func() { delay, ok = policy(attempt, err) })
 	if r == nil && ok && delay < 0 {
 		r = usage(e.p, "the retry policy returned a delay of %v: it must not be negative", delay)

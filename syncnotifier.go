@@ -49,7 +49,7 @@ func (n *Notifier[T]) State() T {
 	case closed:
 		v = x.val.Load()
 	default:
-		v, _ = place{c: e.c}.readSlow(e.p).(*T)
+		v, _ = place{c: e.c}.readSlow(e.p, true).raw.(*T)
 	}
 	if v == nil || !n.seat.sits() {
 		v = new(T)

@@ -61,7 +61,7 @@ func (es *elements) grow(old *table) *table {
 	for n < es.live*2+2 {
 		n *= 2
 	}
-	t := &table{}
+	var t *table
 	if n == 8 { // a child mostly needs no more: one allocation for both
 		few := &struct {
 			table
@@ -69,7 +69,7 @@ func (es *elements) grow(old *table) *table {
 		}{}
 		t, few.slots = &few.table, few.room[:]
 	} else {
-		t.slots = make([]atomic.Pointer[element], n)
+		t = &table{make([]atomic.Pointer[element], n)}
 	}
 	if old != nil {
 		for i := range old.slots {

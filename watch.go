@@ -45,7 +45,11 @@ func Read[S any](s Scope, src Source[S]) S {
 			return *src.view(w.p.raw(&w))
 		}
 	}
-	return *viewed(b, src.view(at.readSlow(b)))
+	seen := at.readSlow(b, src.selects())
+	if seen.small {
+		return src.unpacked(seen.word)
+	}
+	return *viewed(b, src.view(seen.raw))
 }
 
 // Refresh is [Container.Invalidate] of src followed by [Read]: it returns the new value, or
@@ -79,13 +83,14 @@ func viewed[S any](p *base, v *S) *S {
 	return v
 }
 
-// readSlow is Read with the lock. It returns nil if there is no value and never will be.
-func (at place) readSlow(p *base) any {
+// readSlow is Read with the lock. It returns nothing if there is no value and never will be,
+// and a small value as a pointer to it if that is asked for, for a selector.
+func (at place) readSlow(p *base, pointer bool) look {
 	p.usable("Read")
 	c := at.c
 	if e := c.table.find(p); e != nil && e.readable() {
-		if raw := e.host.raw(); raw != nil {
-			return raw
+		if seen := e.seen(pointer); seen.small || seen.raw != nil {
+			return seen
 		}
 	}
 	var a after
@@ -93,16 +98,16 @@ func (at place) readSlow(p *base) any {
 	by := at.ref.builder()
 	e, stop := c.freshElement(p, by, &a)
 	if stop != nil {
-		return c.giveUp(p, stop, by, &a)
+		return look{raw: c.giveUp(p, stop, by, &a)}
 	}
-	raw, fail := e.host.raw(), e.fail
+	seen, fail := e.seen(pointer), e.fail
 	e.touchLocked()
 	c.yield(by, &a)
 	a.rethrow()
 	if fail != nil {
 		panic(fail)
 	}
-	return raw
+	return seen
 }
 
 // giveUp is what Read and Watch come to when there is no getting on: the last value of a
