@@ -316,7 +316,6 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 	if p.init(asyncNotifierKind, p, opts); create == nil {
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
-	p.future = p
 	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
 		p.restore(ref)
@@ -372,7 +371,6 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 	if p.init(streamNotifierKind, p, opts); create == nil {
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
-	p.future = p
 	p.stored = persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
 		p.restore(ref)

@@ -249,7 +249,7 @@ func (x *cell[S]) holds(raw any) bool {
 
 func (x *cell[S]) retarget(i impl) {
 	next := i.(interface{ typed() *provider[S] }).typed()
-	if next.maker != x.from.Load().maker { // another create function: its notifier is another
+	if from := x.from.Load(); next != from && (next.makes || from.makes) { // another create function: its notifier is another
 		x.rare.vacate(x.newest)
 	}
 	x.aim(next)
@@ -258,7 +258,8 @@ func (x *cell[S]) retarget(i impl) {
 // aim has from make the value from now on.
 func (x *cell[S]) aim(from *provider[S]) {
 	x.from.Store(from)
-	x.element.future, x.element.async = from.future, from.build == nil
+	x.element.future, _ = from.impl.(asyncKind)
+	x.element.async = from.build == nil
 }
 
 func (x *cell[S]) drop() {

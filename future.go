@@ -19,7 +19,7 @@ func NewFutureProvider[T any](build func(ctx context.Context, ref Ref) (T, error
 	if p.init(futureKind, p, opts); build == nil {
 		misuse(&p.base, "NewFutureProvider needs a build function")
 	}
-	p.fetch, p.future = build, p
+	p.fetch = build
 	return p
 }
 
@@ -32,7 +32,7 @@ func NewTryProvider[T any](build func(ref Ref) (T, error), opts ...ProviderOptio
 	if p.init(tryKind, p, opts); build == nil {
 		misuse(&p.base, "NewTryProvider needs a build function")
 	}
-	p.try, p.build, p.future, p.tries = build, p.attempt, p, true
+	p.try, p.build, p.tries = build, p.attempt, true
 	return p
 }
 

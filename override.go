@@ -170,7 +170,7 @@ func overrideBuild[S any](p *provider[S], build func(ref Ref) S) Override {
 		replacement
 		provider[S]
 	}{}
-	x.equal, x.build, x.future = p.equal, build, p.future
+	x.equal, x.build = p.equal, build
 	x.by = &x.provider
 	return override{&p.base, &x.replacement}
 }
@@ -205,7 +205,7 @@ func (p *StateProvider[T]) OverrideWith(initial func(ref Ref) T) Override {
 
 // overrideAsync is an override of an asynchronous provider whose builds by makes.
 func overrideAsync[T any](p, by *asyncProvider[T]) Override {
-	by.same, by.equal, by.future = p.same, p.equal, by
+	by.same, by.equal, by.impl = p.same, p.equal, by
 	by.set = &settings{name: p.base.Name()} // its own panics are named after p
 	return override{&p.base, &replacement{by: by}}
 }
@@ -280,9 +280,9 @@ func (p *NotifierProvider[N, T]) OverrideWith(create func() N) Override {
 	if b := p.watchable("OverrideWith"); create == nil {
 		misuse(b, "OverrideWith needs a create function")
 	}
-	o := override{&p.base, &replacement{}}
-	o.by = &provider[T]{equal: p.equal, build: p.building(create, func(ref Ref, n N) T { return n.Build(ref) }), maker: o.replacement}
-	return o
+	by := &provider[T]{equal: p.equal, build: p.building(create, func(ref Ref, n N) T { return n.Build(ref) })}
+	by.makes = true
+	return override{&p.base, &replacement{by: by}}
 }
 
 // OverrideWithBuild makes an override of the Build method alone: self is the notifier that
@@ -313,7 +313,7 @@ func (p *AsyncNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
-	by.maker = by
+	by.makes = true
 	p.building(by, create, func(ctx context.Context, ref Ref, n N) (T, error) { return n.Build(ctx, ref) })
 	return overrideAsync(&p.asyncProvider, by)
 }
@@ -348,7 +348,7 @@ func (p *StreamNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
-	by.maker = by
+	by.makes = true
 	p.building(by, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error { return n.Build(ctx, ref, emit) })
 	return overrideAsync(&p.asyncProvider, by)
 }

@@ -85,6 +85,8 @@ type base struct {
 	member *member   // nil: not of a family
 	pc     uintptr   // of the constructor call, for the name
 	kind   kindOf
+	tries  bool // its builds may fail at once, and be retried
+	makes  bool // it overrides the create function of a notifier
 }
 
 // member is what a member of a family knows of it.
@@ -280,9 +282,6 @@ type provider[S any] struct {
 	packing[S]                   // how a small value is kept, if it is one
 	equal      func(a, b S) bool // nil: always different
 	build      func(ref Ref) S   // nil for asynchronous kinds
-	future     asyncKind         // nil for kinds that cannot fail
-	tries      bool              // build may fail, and be retried
-	maker      any               // of a notifier's override: what tells its create function from others
 }
 
 // init fills in a provider; the constructor is its caller.

@@ -33,7 +33,7 @@ func NewStreamProvider[T any](build func(ctx context.Context, ref Ref, emit func
 	if p.init(streamKind, p, opts); build == nil {
 		misuse(&p.base, "NewStreamProvider needs a build function")
 	}
-	p.stream, p.future = build, p
+	p.stream = build
 	return p
 }
 
