@@ -192,45 +192,49 @@ func (d *drive) steps() (done bool) {
 		case graph.Build:
 			if e.bare() && !e.dead && !e.c.closed && (e.Active() || !d.turn()) { // as it mostly is: nothing below concerns it
 				d.rebuild(e)
-				break
-			}
-			if e.c.closed {
-				d.stop = &causeError{e.p, ErrContainerClosed}
-				break
-			}
-			if e.Gen() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
-				e.cause |= byReload
-				e.end(ErrDependencyChanged, &d.own)
-				e.halted()
-				break // its hooks first: the walk asks again
-			}
-			if e.dead && e != d.aim { // what watched it is another by now
-				d.walk.Again(&d.aim.Node)
-				break
-			}
-			if e.dead {
-				return true // whoever asked looks it up again
-			}
-			if d.verify && e == d.aim {
-				e.Want()
-				return true // it was ended; the next is not for this one to begin
-			}
-			if e.rare != nil && e.rare.retarget != nil {
-				e.host.retarget(e.rare.retarget)
-				e.rare.retarget = nil
-			}
-			if d.turn() && !e.Active() { // an unused build in flight that had to end; nobody wants the next
-				d.aim.Want()
+			} else if d.renew(e) {
 				return true
 			}
-			if e.async {
-				e.launch(&d.own)
-				break
-			}
-			d.build(e)
 		}
 	}
 	return true
+}
+
+// renew has e built, which the walk has come to, or does what must come before: then the walk
+// asks again. It reports whether the walk is done with instead.
+func (d *drive) renew(e *element) (over bool) {
+	switch {
+	case e.c.closed:
+		d.stop = &causeError{e.p, ErrContainerClosed}
+		return false
+	case e.Gen() != 0 && (e.life != nil || e.Has(graph.InFlight)): // the hooks of the last one first
+		e.cause |= byReload
+		e.end(ErrDependencyChanged, &d.own)
+		e.halted()
+		return false
+	case e.dead && e != d.aim: // what watched it is another by now
+		d.walk.Again(&d.aim.Node)
+		return false
+	case e.dead: // whoever asked looks it up again
+		return true
+	case d.verify && e == d.aim: // it was ended; the next is not for this one to begin
+		e.Want()
+		return true
+	}
+	if e.rare != nil && e.rare.retarget != nil {
+		e.host.retarget(e.rare.retarget)
+		e.rare.retarget = nil
+	}
+	switch {
+	case d.turn() && !e.Active(): // an unused build in flight that had to end; nobody wants the next
+		d.aim.Want()
+		return true
+	case e.async:
+		e.launch(&d.own)
+	default:
+		d.build(e)
+	}
+	return false
 }
 
 // turn reports whether d is a turn's, not a reader's.
