@@ -131,6 +131,12 @@ func (t *tree) unlock(a *after) {
 	}
 }
 
+// relock is unlock, and takes the lock again: what was collected is done in between.
+func (t *tree) relock(a *after) {
+	t.unlock(a)
+	t.mu.Lock()
+}
+
 // rethrow raises what was to be raised again.
 func (a *after) rethrow() {
 	if pe := a.raise; pe != nil {

@@ -313,7 +313,8 @@ type AsyncNotifierProvider[N AsyncNotifierOf[T], T any] struct {
 // and [NewFutureProvider]. A nil create is a *UsageError.
 func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts ...ProviderOption) *AsyncNotifierProvider[N, T] {
 	p := &AsyncNotifierProvider[N, T]{create: create}
-	if p.init(asyncNotifierKind, p, opts); create == nil {
+	p.init(asyncNotifierKind, p, opts)
+	if create == nil {
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
 	p.stored = persisted[T](&p.base)
@@ -368,7 +369,8 @@ type StreamNotifierProvider[N StreamNotifierOf[T], T any] struct {
 // and [NewStreamProvider]. A nil create is a *UsageError.
 func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, opts ...ProviderOption) *StreamNotifierProvider[N, T] {
 	p := &StreamNotifierProvider[N, T]{create: create}
-	if p.init(streamNotifierKind, p, opts); create == nil {
+	p.init(streamNotifierKind, p, opts)
+	if create == nil {
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
 	p.stored = persisted[T](&p.base)

@@ -198,86 +198,46 @@ type target struct {
 	change bool
 }
 
+// targets are the writes of a batch: first those that were compared, then room without an
+// element.
+type targets []target
+
+// commit compares what was written with what is there, without the lock, and applies it in one
+// step; if somebody was there in between it compares again.
 func (tx *Tx) commit() {
 	c := tx.c
 	t := c.tree
 	var room [4]target
 	var a after
-	done, held := false, false
-	targets := room[:0]
-	letGo := func() {
-		if held {
-			for i := range targets {
-				targets[i].e.release()
-			}
-		}
-		targets, held = targets[:0], false
+	all := targets(room[:])
+	if len(tx.writes) > len(all) {
+		all = make(targets, len(tx.writes))
 	}
+	done, held := false, false
 	defer func() {
 		if !done { // the user's function panicked, or the container is closed
 			t.mu.Lock()
-			letGo()
+			all.letGo(held)
 			c.settle(&a)
 		}
 	}()
 	for !c.closing.Load() {
-		held = !tx.ready()
-		for i := range tx.writes {
-			w := &tx.writes[i]
-			x := target{staged: w}
-			if held {
-				at := place{c: w.c, by: w.by}
-				switch x.e, x.fail = w.c.current(w.p.identity(), at, true, &a); {
-				case x.e == nil && at.gone(): // written through a notifier that is over by now
-					continue
-				case x.e == nil:
-					return // closed
-				}
-			} else if x.e = w.c.table.find(w.p.identity()); x.e == nil {
-				break // disposed meanwhile
-			}
-			targets = append(targets, x) // before the comparison, which may panic: it is held
-			last := &targets[len(targets)-1]
-			last.was, last.change = w.p.compare(x.e, w)
-			last.change = last.change || x.fail != nil
+		var n int
+		var whole bool
+		if held = !tx.ready(); !held {
+			n, whole = tx.compare(all)
+		} else if n, whole = tx.compareHeld(all, &a); !whole {
+			return
 		}
 		t.mu.Lock()
-		if !held && len(targets) < len(tx.writes) || !unmoved(targets) {
-			letGo()
-			c.settle(&a) // somebody was here meanwhile: compare again
+		if !whole || !all[:n].unmoved() {
+			all.letGo(held)
+			c.settle(&a)
 			continue
 		}
-		// A reader without the lock that sees one of the new values must see all of them.
-		for i := range targets {
-			if w := &targets[i]; w.change {
-				w.e.Hide()
-			}
-		}
-		for i := range targets { // all marks before the first new value is visible
-			// What was written before in this batch may have made it stale: it is as if it
-			// had been brought up to date before its own write.
-			w := &targets[i]
-			t.graph.Settle(&w.e.Node)
-			if w.change {
-				t.writes++
-				t.graph.Change(&w.e.Node, true)
-				if w.e.fail != nil {
-					w.e.fail = nil
-					w.e.Recover()
-				}
-			}
-		}
-		for i := range targets {
-			w := &targets[i]
-			w.p.apply(w.e, w.staged, w.change)
-			w.e.byHand()
-			w.e.touchLocked()
-		}
-		for i := range targets {
-			targets[i].e.Show()
-		}
+		all[:n].apply(t)
 		t.endStale(&a)
-		letGo()
+		all[:n].letGo(held)
 		done = true
 		c.done(&a)
 		return
@@ -299,13 +259,100 @@ func (tx *Tx) ready() bool {
 	return true
 }
 
-// unmoved reports whether all targets are still what they were compared with.
-func unmoved(targets []target) bool {
-	for i := range targets {
-		w := &targets[i]
-		if w.e.dead || !w.e.Fresh() || w.e.host.look() != w.was || w.e.fail != w.fail || w.c.closed || w.by != nil && !w.by.sits() {
+// compare compares all writes with what is there, and returns how many. One that is not there,
+// for it was disposed meanwhile, makes it stop.
+func (tx *Tx) compare(to targets) (n int, whole bool) {
+	for i := range tx.writes {
+		w := &tx.writes[i]
+		e := w.c.table.find(w.p.identity())
+		if e == nil {
+			return n, false
+		}
+		to[n] = target{staged: w, e: e}
+		to[n].compare()
+		n++
+	}
+	return n, true
+}
+
+// compareHeld is compare for what may have to be built first, and is held from then on. A
+// container that is closed makes it stop.
+func (tx *Tx) compareHeld(to targets, a *after) (n int, whole bool) {
+	for i := range tx.writes {
+		w := &tx.writes[i]
+		at := place{c: w.c, by: w.by}
+		e, fail := w.c.current(w.p.identity(), at, true, a)
+		if e == nil {
+			if at.gone() { // written through a notifier that is over by now
+				continue
+			}
+			return n, false
+		}
+		to[n] = target{staged: w, e: e, fail: fail} // before the comparison, which may panic
+		to[n].compare()
+		n++
+	}
+	return n, true
+}
+
+// compare asks the change detection; it runs user code.
+func (x *target) compare() {
+	x.was, x.change = x.p.compare(x.e, x.staged)
+	x.change = x.change || x.fail != nil
+}
+
+// letGo empties ts, which may be held against disposal. The lock is held.
+func (ts targets) letGo(held bool) {
+	if held {
+		for i := range ts {
+			if e := ts[i].e; e != nil {
+				e.release()
+			}
+		}
+	}
+	clear(ts)
+}
+
+// unmoved reports whether all of ts is still what it was compared with. The lock is held.
+func (ts targets) unmoved() bool {
+	for i := range ts {
+		x := &ts[i]
+		if x.e.dead || !x.e.Fresh() || x.e.host.look() != x.was || x.e.fail != x.fail || x.c.closed || x.by != nil && !x.by.sits() {
 			return false
 		}
 	}
 	return true
+}
+
+// apply makes what was written the values, all in one step. The lock is held.
+func (ts targets) apply(t *tree) {
+	// A reader without the lock that sees one of the new values must see all of them.
+	for i := range ts {
+		if x := &ts[i]; x.change {
+			x.e.Hide()
+		}
+	}
+	for i := range ts { // all marks before the first new value is visible
+		// What was written before in this batch may have made it stale: it is as if it
+		// had been brought up to date before its own write.
+		x := &ts[i]
+		t.graph.Settle(&x.e.Node)
+		if x.change {
+			t.writes++
+			t.graph.Change(&x.e.Node, true)
+			if x.e.fail != nil {
+				x.e.fail = nil
+				x.e.Recover()
+			}
+		}
+	}
+	for i := range ts {
+		x := &ts[i]
+		x.p.apply(x.e, x.staged, x.change)
+		x.e.byHand()
+		x.e.touchLocked()
+	}
+	for i := range ts {
+		ts[i].e.Show()
+	}
 }

@@ -51,6 +51,15 @@ func (d *drive) join(by *element) {
 	d.next, by.drives = by.drives, d
 }
 
+func (d *drive) part(by *element) {
+	for at := &by.drives; *at != nil; at = &(*at).next {
+		if *at == d {
+			*at = d.next
+			return
+		}
+	}
+}
+
 // waitsFor returns what d, one of by's, still waits for, or nil: an Await gives up when its
 // build is over, though its goroutine may not have come to it yet. Of a loop see [looping].
 func (d *drive) waitsFor(by *element) *element {
@@ -61,15 +70,6 @@ func (d *drive) waitsFor(by *element) *element {
 		return d.loop.waitsFor(d.on)
 	}
 	return d.on
-}
-
-func (d *drive) part(by *element) {
-	for at := &by.drives; *at != nil; at = &(*at).next {
-		if *at == d {
-			*at = d.next
-			return
-		}
-	}
 }
 
 // freshElement returns p's element, up to date: current, or current at some moment since
@@ -118,8 +118,8 @@ func (e *element) hold(d int32) {
 
 // pursue brings e up to date on behalf of by's build, nil if there is none; with verify e
 // is by, in flight, and only ended if it is out of date; with held the caller holds e against
-// disposal, with hold it counts as active, both to be released if the walk is lost. The error is why there is no
-// getting on. The lock is held, and given away between.
+// disposal, with hold it counts as active, both to be released if the walk is lost. The error
+// is why there is no getting on. The lock is held, and given away between.
 func (t *tree) pursue(e, by *element, verify, held, hold bool, a *after) (stop error) {
 	d := t.drive()
 	d.own.take(a)
@@ -192,45 +192,49 @@ func (d *drive) steps() (done bool) {
 		case graph.Build:
 			if e.bare() && !e.dead && !e.c.closed && (e.Active() || !d.turn()) { // as it mostly is: nothing below concerns it
 				d.rebuild(e)
-				break
-			}
-			if e.c.closed {
-				d.stop = &causeError{e.p, ErrContainerClosed}
-				break
-			}
-			if e.Gen() != 0 && (e.life != nil || e.Has(graph.InFlight)) {
-				e.cause |= byReload
-				e.end(ErrDependencyChanged, &d.own)
-				e.halted()
-				break // its hooks first: the walk asks again
-			}
-			if e.dead && e != d.aim { // what watched it is another by now
-				d.walk.Again(&d.aim.Node)
-				break
-			}
-			if e.dead {
-				return true // whoever asked looks it up again
-			}
-			if d.verify && e == d.aim {
-				e.Want()
-				return true // it was ended; the next is not for this one to begin
-			}
-			if e.rare != nil && e.rare.retarget != nil {
-				e.host.retarget(e.rare.retarget)
-				e.rare.retarget = nil
-			}
-			if d.turn() && !e.Active() { // an unused build in flight that had to end; nobody wants the next
-				d.aim.Want()
+			} else if d.renew(e) {
 				return true
 			}
-			if e.async {
-				e.launch(&d.own)
-				break
-			}
-			d.build(e)
 		}
 	}
 	return true
+}
+
+// renew has e built, which the walk has come to, or does what must come before: then the walk
+// asks again. It reports whether the walk is done with instead.
+func (d *drive) renew(e *element) (over bool) {
+	switch {
+	case e.c.closed:
+		d.stop = &causeError{e.p, ErrContainerClosed}
+		return false
+	case e.Gen() != 0 && (e.life != nil || e.Has(graph.InFlight)): // the hooks of the last one first
+		e.cause |= byReload
+		e.end(ErrDependencyChanged, &d.own)
+		e.halted()
+		return false
+	case e.dead && e != d.aim: // what watched it is another by now
+		d.walk.Again(&d.aim.Node)
+		return false
+	case e.dead: // whoever asked looks it up again
+		return true
+	case d.verify && e == d.aim: // it was ended; the next is not for this one to begin
+		e.Want()
+		return true
+	}
+	if e.rare != nil && e.rare.retarget != nil {
+		e.host.retarget(e.rare.retarget)
+		e.rare.retarget = nil
+	}
+	switch {
+	case d.turn() && !e.Active(): // an unused build in flight that had to end; nobody wants the next
+		d.aim.Want()
+		return true
+	case e.async:
+		e.launch(&d.own)
+	default:
+		d.build(e)
+	}
+	return false
 }
 
 // turn reports whether d is a turn's, not a reader's.
@@ -239,8 +243,7 @@ func (d *drive) turn() bool { return d.over != nil }
 // build runs a synchronous build of e.
 func (d *drive) build(e *element) {
 	if d.own.any() { // hooks first: one that calls Goexit must not take a build along
-		d.t.unlock(&d.own)
-		d.t.mu.Lock()
+		d.t.relock(&d.own)
 		return
 	}
 	gen := e.begin(d.by)
@@ -271,8 +274,7 @@ func (d *drive) build(e *element) {
 // at besides is not there. If it has come meanwhile, commit has the rest.
 func (d *drive) rebuild(e *element) {
 	if d.own.any() {
-		d.t.unlock(&d.own)
-		d.t.mu.Lock()
+		d.t.relock(&d.own)
 		return
 	}
 	g := &d.t.graph
@@ -433,8 +435,7 @@ func (e *element) release() {
 // waitFor waits until the build of e, or the hooks of its last one, are done.
 func (d *drive) waitFor(e *element) {
 	if d.own.ends.first != nil { // the hooks may be this walk's own to run
-		d.t.unlock(&d.own)
-		d.t.mu.Lock()
+		d.t.relock(&d.own)
 		return
 	}
 	if d.turn() { // a turn waits for nobody: it is told when that build is done

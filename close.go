@@ -155,10 +155,10 @@ func (c *Container) dependentsFirst(order []*element) []*element {
 }
 
 // Shutdown is [Container.Close] and then waits for every hook and build function to
-// return. It returns what the OnDisposeErr hooks of the container's whole life, and of its
-// children's, returned, joined (the first 100), and the cause of ctx if that ended first. Called again it waits
-// again. Inside a hook, listener or build it would wait for its own caller: only ctx ends
-// it then (rule G12).
+// return. It returns, joined, the first 100 errors of OnDisposeErr hooks in the whole life of
+// the container and its children, and the cause of ctx if that ended first. Called again it
+// waits again. Inside a hook, listener or build it would wait for its own caller: only ctx
+// ends it then (rule G12). A nil ctx is a *UsageError.
 func (c *Container) Shutdown(ctx context.Context) error {
 	c.valid("Shutdown")
 	if ctx == nil {

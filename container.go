@@ -353,7 +353,8 @@ type containerKey struct{}
 // middleware to the handler. It does not end with c. A nil ctx, and a nil or zero c, are a
 // *UsageError.
 func NewContext(ctx context.Context, c *Container) context.Context {
-	if c.valid("NewContext"); ctx == nil {
+	c.valid("NewContext")
+	if ctx == nil {
 		misuse(nil, "NewContext needs a context: use context.Background if there is none")
 	}
 	return context.WithValue(ctx, containerKey{}, c)

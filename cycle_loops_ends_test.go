@@ -88,11 +88,7 @@ func TestE2ALoopInASynchronousBuildOfATurn(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newContainer(t)
 				n := scenarioNumber(0)
-				src := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
-					v := weir.Watch(ref, n)
-					time.Sleep(time.Second)
-					return v, nil
-				}, weir.Name("src"))
+				src := follows(n)
 				p := weir.NewTryProvider(func(ref weir.Ref) (int, error) {
 					want := weir.Watch(ref, n)
 					for v, err := range enter(ref, src) {
@@ -126,6 +122,15 @@ func slowly(name string, d time.Duration) *weir.FutureProvider[int] {
 			return 0, context.Cause(ctx)
 		}
 	}, weir.Name(name))
+}
+
+// follows is a future that has the value of n a second after it has changed.
+func follows(n *weir.StateProvider[int]) *weir.FutureProvider[int] {
+	return weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+		v := weir.Watch(ref, n)
+		time.Sleep(time.Second)
+		return v, nil
+	}, weir.Name("src"))
 }
 
 // loops are the ways in which a synchronous build may go through results.

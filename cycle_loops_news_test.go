@@ -75,6 +75,16 @@ func TestE2ALoopOverWhatHasToAskABuild(t *testing.T) {
 	}
 }
 
+// awaitsWhenSet is a future b that awaits a once n is set, and is 0 until then.
+func awaitsWhenSet(n *weir.StateProvider[int], a **weir.FutureProvider[int]) *weir.FutureProvider[int] {
+	return weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+		if weir.Watch(ref, n) == 0 {
+			return 0, nil
+		}
+		return weir.Await(ref, *a)
+	}, weir.Name("b"))
+}
+
 func TestE2ALoopThatABuildIsToEndIsNoCycle(t *testing.T) {
 	// The build publishes what the loop goes on with, and only then waits for the loop's. Planted bug: a loop waits for the build from
 	// before it has been told of that.
@@ -83,12 +93,7 @@ func TestE2ALoopThatABuildIsToEndIsNoCycle(t *testing.T) {
 			c := newContainer(t)
 			n := scenarioNumber(0)
 			var a *weir.FutureProvider[int]
-			b := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
-				if weir.Watch(ref, n) == 0 {
-					return 0, nil
-				}
-				return weir.Await(ref, a)
-			}, weir.Name("b"))
+			b := awaitsWhenSet(n, &a)
 			a = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
 				for v := range weir.Values(ctx, ref, b) {
 					if v.IsReloading() {
@@ -125,12 +130,7 @@ func TestE2ALoopThatGoesOnIsFoundWhereItWaitsAnew(t *testing.T) {
 		c := newContainer(t)
 		n := scenarioNumber(0)
 		var a *weir.FutureProvider[int]
-		b := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
-			if weir.Watch(ref, n) == 0 {
-				return 0, nil
-			}
-			return weir.Await(ref, a)
-		}, weir.Name("b"))
+		b := awaitsWhenSet(n, &a)
 		a = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (_ int, err error) {
 			defer func() {
 				if r := recover(); r != nil {

@@ -144,11 +144,7 @@ func TestE2ALoopInABuildThatATurnRuns(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newContainer(t)
 				n := scenarioNumber(0)
-				src := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
-					v := weir.Watch(ref, n)
-					time.Sleep(time.Second)
-					return v, nil
-				}, weir.Name("src"))
+				src := follows(n)
 				loop := func(ref weir.Ref) (int, error) {
 					for v, err := range weir.Results(ref.Context(), ref, src) {
 						if v == weir.Watch(ref, n) {

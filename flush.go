@@ -12,7 +12,7 @@ import (
 
 // Flush returns when everything that was queued before the call has been delivered: nil,
 // or the cause of ctx if that ends first. Inside a hook, listener or build it would wait
-// for its own caller: only ctx ends it then (rule G12).
+// for its own caller: only ctx ends it then (rule G12). A nil ctx is a *UsageError.
 func (c *Container) Flush(ctx context.Context) error {
 	c.valid("Flush")
 	if ctx == nil {

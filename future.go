@@ -16,7 +16,8 @@ type FutureProvider[T any] struct{ asyncProvider[T] }
 // runtime.Goexit. A nil build is a *UsageError.
 func NewFutureProvider[T any](build func(ctx context.Context, ref Ref) (T, error), opts ...ProviderOption) *FutureProvider[T] {
 	p := &FutureProvider[T]{}
-	if p.init(futureKind, p, opts); build == nil {
+	p.init(futureKind, p, opts)
+	if build == nil {
 		misuse(&p.base, "NewFutureProvider needs a build function")
 	}
 	p.fetch = build
@@ -29,7 +30,8 @@ func NewFutureProvider[T any](build func(ctx context.Context, ref Ref) (T, error
 // [FutureProvider]. A nil build is a *UsageError.
 func NewTryProvider[T any](build func(ref Ref) (T, error), opts ...ProviderOption) *FutureProvider[T] {
 	p := &FutureProvider[T]{}
-	if p.init(tryKind, p, opts); build == nil {
+	p.init(tryKind, p, opts)
+	if build == nil {
 		misuse(&p.base, "NewTryProvider needs a build function")
 	}
 	p.try, p.build, p.tries = build, p.attempt, true

@@ -34,7 +34,7 @@ func (e *element) launch(a *after) {
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
-		e.c.tree.flights++
+		t.flights++
 		a.starts = append(a.starts, s)
 		a.begins(e)
 	} else { // the old function has not returned: the new one waits for it (rule C5)
@@ -95,7 +95,7 @@ func (e *element) returned(gen uint64, a *after) {
 	} else if s != nil && r.flights == 0 {
 		r.next = nil
 		r.flights++
-		e.c.tree.flights++
+		t.flights++
 		a.starts = append(a.starts, s)
 	}
 	e.leave()

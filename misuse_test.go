@@ -193,6 +193,9 @@ func TestE4ZeroAndNilProviders(t *testing.T) {
 		{"a family whose create returns nil", func() {
 			weir.NewFamily(func(int) *weir.Provider[int] { return nil }, weir.Name("prices")).Of(1)
 		}, []string{"prices"}},
+		{"OverrideWithValue of a nil NotifierProvider", func() {
+			(*weir.NotifierProvider[*scenarioNotifier, int])(nil).OverrideWithValue(1)
+		}, []string{"OverrideWithValue"}}, // it is another method that makes it
 		{"an override of a zero Provider", func() { weir.NewContainer(new(weir.Provider[int]).OverrideWithValue(1)) }, nil},
 	})
 }

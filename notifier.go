@@ -113,7 +113,8 @@ func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *se
 		}
 		t.mu.Lock()
 		if r.making == making { // else that life is over
-			if r.making, r.unmade = nil, fail; s != nil {
+			r.making, r.unmade = nil, fail
+			if s != nil {
 				r.notifier, r.seat = n, s
 				s.on.Store(true)
 			}

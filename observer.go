@@ -384,7 +384,8 @@ func (x *outlook) deliver(fail *PanicError) {
 	x.last, x.raw, x.failed = e.host.value(raw), raw, nil
 	switch {
 	case !x.added:
-		if x.added = true; !e.wants(evAdded) {
+		x.added = true
+		if !e.wants(evAdded) {
 			break
 		}
 		add := ProviderAddedEvent{ev, x.last}

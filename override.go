@@ -272,6 +272,7 @@ func (p *StreamProvider[T]) OverrideWith(build func(ctx context.Context, ref Ref
 // OverrideWithValue makes an override by a state that starts as v. The notifier is made as
 // ever; its Build is not called.
 func (p *NotifierProvider[N, T]) OverrideWithValue(v T) Override {
+	p.watchable("OverrideWithValue")
 	return p.OverrideWithBuild(func(Ref, N) T { return v })
 }
 

@@ -130,7 +130,8 @@ func (p *asyncProvider[T]) restore(ref Ref) {
 	t := e.c.tree
 	t.mu.Lock()
 	if now := p.last(e); e.live(ref.gen) && now.load != atRest && !now.has {
-		if now.value, now.has = v, true; now.load == firstLoad {
+		now.value, now.has = v, true
+		if now.load == firstLoad {
 			now.load = refreshing
 		}
 		t.graph.Change(&e.Node, false)

@@ -387,7 +387,8 @@ type Provider[T any] struct{ provider[T] }
 // a *UsageError.
 func NewProvider[T any](build func(ref Ref) T, opts ...ProviderOption) *Provider[T] {
 	p := &Provider[T]{}
-	if p.init(plainKind, p, opts); build == nil {
+	p.init(plainKind, p, opts)
+	if build == nil {
 		misuse(&p.base, "NewProvider needs a build function")
 	}
 	p.build = build

@@ -127,7 +127,8 @@ func (e *element) retryDue(x *timer, a *after) {
 	if e.rare.retry != x {
 		return
 	}
-	if e.rare.retry = nil; e.Gen() != x.gen || e.Has(graph.Dirty) {
+	e.rare.retry = nil
+	if e.Gen() != x.gen || e.Has(graph.Dirty) {
 		return // it is over, or about to be rebuilt anyway
 	}
 	e.rare.due = true

@@ -174,7 +174,8 @@ func (e *element) unsave() {
 	s := e.rare.saving
 	if p := s.slot; p != nil && p.owner == s {
 		s.stop()
-		if p.owner = nil; !p.busy {
+		p.owner = nil
+		if !p.busy {
 			delete(p.t.saves, p.at)
 		}
 	}

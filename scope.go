@@ -72,7 +72,8 @@ func (c *Container) hosts(p *base) bool {
 		if seen[d] {
 			continue
 		}
-		if seen[d] = true; c.overridesAny(d) {
+		seen[d] = true
+		if c.overridesAny(d) {
 			return true
 		}
 		todo = append(todo, d.settings().deps...)

@@ -27,8 +27,7 @@ func (c *Container) settle(a *after) {
 	t := c.tree
 	a.letGo()
 	for a.any() {
-		t.unlock(a)
-		t.mu.Lock()
+		t.relock(a)
 	}
 	if c.inTurn() && c.turn.suspect != nil && !c.turn.outside && c.queued() {
 		if !c.tree.stackHas(delivering, hooking, computing) {

@@ -138,7 +138,8 @@ func (e *element) info() ElementInfo {
 			info.Paused--
 		}
 	}
-	if info.Failed = e.fail != nil; e.future != nil {
+	info.Failed = e.fail != nil
+	if e.future != nil {
 		info.Failed = e.future.failedAtRest(e)
 	}
 	if e.life != nil {

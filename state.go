@@ -10,7 +10,8 @@ type StateProvider[T any] struct{ provider[T] }
 // (rule P11). A nil initial is a *UsageError.
 func NewStateProvider[T any](initial func(ref Ref) T, opts ...ProviderOption) *StateProvider[T] {
 	p := &StateProvider[T]{}
-	if p.init(stateKind, p, opts); initial == nil {
+	p.init(stateKind, p, opts)
+	if initial == nil {
 		misuse(&p.base, "NewStateProvider needs an initial function")
 	}
 	p.build = initial

@@ -30,7 +30,8 @@ type StreamProvider[T any] struct{ asyncProvider[T] }
 // with context.AfterFunc or an OnDispose hook. A nil build is a *UsageError.
 func NewStreamProvider[T any](build func(ctx context.Context, ref Ref, emit func(T) bool) error, opts ...ProviderOption) *StreamProvider[T] {
 	p := &StreamProvider[T]{}
-	if p.init(streamKind, p, opts); build == nil {
+	p.init(streamKind, p, opts)
+	if build == nil {
 		misuse(&p.base, "NewStreamProvider needs a build function")
 	}
 	p.stream = build

@@ -339,7 +339,7 @@ func (s *Subscription[S]) Read() S {
 
 // Changed returns a channel that holds one signal when the value has changed since the
 // last receive, for select loops: receive, then Read. It is the same channel at each
-// call, and is never closed.
+// call, and stays open after Close.
 func (s *Subscription[S]) Changed() <-chan struct{} {
 	s.valid("Changed")
 	if s.changed.Load() == nil {

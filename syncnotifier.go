@@ -122,7 +122,8 @@ type NotifierProvider[N NotifierOf[T], T any] struct {
 // instance that is in use fails the build. A nil create is a *UsageError.
 func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...ProviderOption) *NotifierProvider[N, T] {
 	p := &NotifierProvider[N, T]{create: create}
-	if p.init(notifierKind, p, opts); create == nil {
+	p.init(notifierKind, p, opts)
+	if create == nil {
 		misuse(&p.base, "NewNotifierProvider needs a create function")
 	}
 	stored := persisted[T](&p.base)

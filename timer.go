@@ -1,9 +1,8 @@
 package weir
 
 // This file owns a container's one timer: a heap of what is due, disposals, timeouts and
-// retries.
-// Whatever became of an entry is found out when it is due: a listener that returns pays
-// nothing for the timer of the standby that it ended.
+// retries. Whatever became of an entry is found out when it is due: a listener that returns
+// pays nothing for the timer of the standby that it ended.
 
 import (
 	"container/heap"

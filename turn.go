@@ -110,8 +110,7 @@ func (c *Container) sweep(a *after) (v verdict) {
 			return handed
 		}
 		if own.any() {
-			c.tree.unlock(own)
-			c.tree.mu.Lock()
+			c.tree.relock(own)
 			continue
 		}
 		switch {

@@ -132,8 +132,8 @@ func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
 
 // current returns p's element, up to date, and how its build failed if it did, for a write.
-// The element is nil if the container is closed, or the notifier that writes over. With hold it is not disposed before its
-// release: what others have to be built for must not go between.
+// The element is nil if the container is closed, or the notifier that writes is over. With hold
+// it is not disposed before its release: what others have to be built for must not go between.
 func (c *Container) current(p *base, at place, hold bool, a *after) (*element, *PanicError) {
 	c.tree.mu.Lock()
 	if at.gone() { // it must not begin another life

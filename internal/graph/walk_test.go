@@ -151,18 +151,25 @@ func TestWhatIsJudgedWhileAWalkPullsIsAskedFromTheFirst(t *testing.T) { // P2: i
 	require.Equal(t, 3, x.val, "p has changed, which was asked to be built before x was asked about it")
 }
 
-func TestAWalkAsksNothingOfWhatABuildDoesNotHear(t *testing.T) { // P8, D10
-	w := newWorld(t)
+// inFlight is an asynchronous build of x and what it depends on: parked, which only its last
+// build has watched, waited, which it awaits, and mid, which it watches.
+func inFlight(w *world) (x *cell, deps []*cell) {
 	s := w.state("s", 1)
 	parked, waited, mid := w.sum("parked", s), w.sum("waited", s), w.sum("mid", s)
-	x := w.sum("x", parked)
+	x = w.sum("x", parked)
 	w.fresh(x)
 	w.fresh(waited)
 	w.fresh(mid)
 	gen := w.launch(x)
 	w.g.Watch(&x.Node, &waited.Node, gen, Waiting, nil)
 	w.g.Watch(&x.Node, &mid.Node, gen, Value, nil)
-	for _, c := range []*cell{parked, waited, mid} {
+	return x, []*cell{parked, waited, mid}
+}
+
+func TestAWalkAsksNothingOfWhatABuildDoesNotHear(t *testing.T) { // P8, D10
+	w := newWorld(t)
+	x, deps := inFlight(w)
+	for _, c := range deps {
 		w.g.Invalidate(&c.Node)
 	}
 	w.record()
@@ -227,16 +234,8 @@ func TestAwaitsStopsAtTheBuildThatRuns(t *testing.T) {
 
 func TestAwaitsPassesByWhatAnAsynchronousBuildDoesNotHear(t *testing.T) { // P8, D10
 	w := newWorld(t)
-	s := w.state("s", 1)
-	parked, waited, mid := w.sum("parked", s), w.sum("waited", s), w.sum("mid", s)
-	x := w.sum("x", parked)
-	w.fresh(x)
-	w.fresh(waited)
-	w.fresh(mid)
-	gen := w.launch(x)
-	w.g.Watch(&x.Node, &waited.Node, gen, Waiting, nil)
-	w.g.Watch(&x.Node, &mid.Node, gen, Value, nil)
-	for _, c := range []*cell{parked, waited, mid} {
+	x, deps := inFlight(w)
+	for _, c := range deps {
 		w.g.Invalidate(&c.Node)
 		w.begin(c)
 	}
