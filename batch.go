@@ -209,7 +209,7 @@ func (tx *Tx) commit() {
 			c.settle(&a)
 		}
 	}()
-	for !c.closing.Load() {
+	for c.point(); !c.closing.Load(); c.point() {
 		held = !tx.ready()
 		for i := range tx.writes {
 			w := &tx.writes[i]
@@ -227,6 +227,7 @@ func (tx *Tx) commit() {
 			}
 			targets = append(targets, x) // before the comparison, which may panic: it is held
 			last := &targets[len(targets)-1]
+			c.point()
 			last.was, last.change = w.p.compare(x.e, w)
 			last.change = last.change || x.fail != nil
 		}
@@ -240,6 +241,7 @@ func (tx *Tx) commit() {
 		for i := range targets {
 			if w := &targets[i]; w.change {
 				w.e.Hide()
+				c.point()
 			}
 		}
 		for i := range targets { // all marks before the first new value is visible
@@ -258,11 +260,13 @@ func (tx *Tx) commit() {
 		}
 		for i := range targets {
 			w := &targets[i]
+			c.point()
 			w.p.apply(w.e, w.staged, w.change)
 			w.e.byHand()
 			w.e.touchLocked()
 		}
 		for i := range targets {
+			c.point()
 			targets[i].e.Show()
 		}
 		t.endStale(&a)

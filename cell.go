@@ -152,8 +152,10 @@ func (x *cell[S]) keep(w uint64) {
 			w ^= 1
 		}
 	}
+	x.point()
 	x.word.Store(w)
 	if !x.filled.Load() {
+		x.point()
 		x.filled.Store(true)
 	}
 }
@@ -185,6 +187,7 @@ func (x *cell[S]) publish(v *S) {
 	if x.future != nil {
 		x.hiding(v)
 	}
+	x.point()
 	x.val.Store(v)
 }
 
@@ -258,6 +261,7 @@ func (x *cell[S]) aim(from *provider[S]) {
 }
 
 func (x *cell[S]) drop() {
+	x.point()
 	if x.as.pack != nil {
 		x.filled.Store(false)
 	} else {

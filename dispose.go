@@ -100,12 +100,14 @@ func (es *endings) step(a *after) {
 			rest := &endings{todo: es.todo, panics: es.panics}
 			es.todo, es.panics = nil, nil
 			go func() {
+				running.e.begins()
 				var a after
 				c := running.e.c
 				rest.run(&a)
 				c.tree.mu.Lock()
 				c.done(&a) // for the call that did not get to it
 			}()
+			running.e.spawned()
 		}
 	}()
 	for len(es.todo) > 0 {
@@ -114,6 +116,7 @@ func (es *endings) step(a *after) {
 		for len(x.hooks) > 0 {
 			h := x.hooks[len(x.hooks)-1]
 			x.hooks = x.hooks[:len(x.hooks)-1]
+			x.e.point()
 			if h.removed.Load() {
 				continue
 			}
