@@ -17,7 +17,24 @@ import (
 //
 // Planted once, each in a copy, and found by depth first with two preemptions or less:
 //
-// PLANTED
+//   - Batch writes without hiding what it is about to change (batch, 1)
+//   - a write that does not look again, under the lock, whether the value is still what it has
+//     compared: an Update is lost (flush, 1)
+//   - a build may begin before the OnDispose hooks of the last have returned (leave, 1; late, 2)
+//   - OnCancel registered on standby does not run (hooks, 1)
+//   - Resume does not look whether something has changed (pause, 2)
+//   - an asynchronous function begins while the last one runs (retry, 0; invalidate, 1)
+//   - a reader waits for a build without searching for a cycle: both ends hang (cycle, 0)
+//   - Resolve begins to wait when it has let go of the lock: it misses the result (cancel, 1)
+//   - an Update of an asynchronous notifier does not look, with its turn in hand, whether there
+//     has been a build (update, 2)
+//   - a turn begins while another runs (batch, 1)
+//
+// Found at random only, in seconds: a result is published although its build is over
+// (invalidate), Flush does not wait for what was put off (flush), emit misses who came back
+// (stream). Not found: a write that marks its dependents after the value is there, for there is
+// no point between the two; a watch without the lock that does not look at the epoch; an element
+// that is disposed although somebody is bringing it up to date.
 func programs() []program {
 	return []program{
 		{"diamond", "P3 P4", diamond},

@@ -253,7 +253,8 @@ func (p *stepper) where() string {
 	return b.String()
 }
 
-// world is one run of a program: what its functions are given.
+// world is one run of a program: what its functions are given. They share variables without a
+// lock: only one of them goes on at a time.
 type world struct {
 	p      *stepper
 	root   *Container
@@ -261,7 +262,6 @@ type world struct {
 	before func()
 	after  func()
 	failed error
-	log    []string
 }
 
 type body struct {
@@ -289,10 +289,6 @@ func (w *world) failf(format string, args ...any) {
 		w.failed = fmt.Errorf(format, args...)
 	}
 }
-
-// note adds to the log of the run. The functions of a program share variables without a
-// lock: only one of them goes on at a time.
-func (w *world) note(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
 
 // step is a point in the code of a program: others may come in between. While the program is
 // made there are no others.
@@ -372,8 +368,5 @@ func play(prog *program, fine, trace bool, choose func(step, of int, stay bool) 
 		o.err = w.failed
 	}
 	o.path = w.p.path
-	if o.err != nil && len(w.log) > 0 {
-		o.err = fmt.Errorf("%w\n  log: %s", o.err, strings.Join(w.log, " | "))
-	}
 	return o
 }
