@@ -117,14 +117,17 @@ func (t *tree) unlock(a *after) {
 	}
 	t.mu.Unlock()
 	for _, x := range cancels {
+		t.point()
 		x.cancel(x.cause)
 	}
 	for _, s := range starts {
 		if s.err != nil {
 			go s.kind.fail(s, named(s.err))
+			t.spawned()
 			continue
 		}
 		go s.run()
+		t.spawned()
 	}
 	if ends.first != nil {
 		(&endings{todo: ends}).run(a)

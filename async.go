@@ -242,7 +242,9 @@ func (p *asyncProvider[T]) run(s *start) {
 		if p.emit(e, gen, v) {
 			return true
 		}
+		w := e.blocks()
 		<-ctx.Done() // whoever ended the build is about to cancel it: the cause is there when emit returns
+		e.unblocks(w)
 		return false
 	}); err == nil {
 		err = errEnded
@@ -251,6 +253,7 @@ func (p *asyncProvider[T]) run(s *start) {
 }
 
 func (p *asyncProvider[T]) fail(s *start, err error) {
+	s.begins()
 	var zero T
 	p.land(s, zero, err)
 }
@@ -297,7 +300,11 @@ func (p *asyncProvider[T]) result(e *element, gen uint64, v T, err error, again 
 	done := false
 	defer func() {
 		if !done { // the equality function ended this goroutine: the result is a different one
-			go p.publish(e, gen, step, again, true, &after{landed: true})
+			go func() {
+				e.begins()
+				p.publish(e, gen, step, again, true, &after{landed: true})
+			}()
+			e.spawned()
 		}
 	}()
 	p.publish(e, gen, step, again, false, a)
@@ -360,7 +367,7 @@ func (p *asyncProvider[T]) guarded(e *element, x, y T, a *after) (same bool) {
 func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncValue[T]) *AsyncValue[T], again *time.Duration, different bool, a *after) {
 	x := e.host.(*cell[AsyncValue[T]])
 	t := e.c.tree
-	for e.Gen() == gen {
+	for e.point(); e.Gen() == gen; e.point() {
 		prev := x.val.Load()
 		last := prev
 		if prev != nil && !prev.resting() {
@@ -388,6 +395,7 @@ func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncV
 			case changed:
 				t.graph.Change(&e.Node, settled)
 				x.publish(next)
+				e.point()
 				if next.resting() {
 					e.unretry() // of a stream that emits although its function has failed
 					e.wakeWaiters(nil)

@@ -261,9 +261,12 @@ func updateState[T any](s *seat, ctx context.Context, f func(T) (T, error)) (v T
 		if _, err := settledState[T](s, e, ctx); err != nil {
 			return v, err
 		}
+		w := t.blocks()
 		select {
 		case busy <- struct{}{}:
+			t.unblocks(w)
 		case <-ctx.Done():
+			t.unblocks(w)
 			return v, context.Cause(ctx)
 		}
 		t.mu.Lock()

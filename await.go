@@ -158,6 +158,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		t.breakHooks()
 		t.letFly()
 		c.waiting(e, &a)
+		who := t.blocks()
 		select {
 		case <-w.done:
 			if w.err != nil {
@@ -166,6 +167,7 @@ func (r Ref) await(p *base, edge *edgeFilter) (raw any, err error) {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
+		t.unblocks(who)
 		t.mu.Lock()
 		leave()
 		if !e.live(r.gen) {
@@ -196,6 +198,7 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	}
 	if c, ok := s.(*Container); ok && c != nil && ctx != nil && ctx.Err() == nil && !c.closing.Load() {
 		if e := c.there(src.origin()); e != nil && e.Word.Load()&graph.Readable != 0 {
+			e.point()
 			if at, _, _ := src.peek(e); at != nil && at.resting() { // it is a Read
 				e.touch()
 				return at.Result()
@@ -222,6 +225,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	c := at.c
 	t := c.tree
 	if e := c.table.find(p); e != nil && e.Word.Load()&graph.Readable != 0 && !at.over() {
+		e.point()
 		if raw := e.host.raw(); isResting(raw) {
 			e.touch()
 			return raw, nil
@@ -294,6 +298,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		t.breakHooks()
 		t.letFly()
 		c.waiting(by, &a)
+		who := t.blocks()
 		select {
 		case <-w.done:
 			err = w.err
@@ -305,6 +310,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			err = &causeError{p, ErrContainerClosed}
 		case <-h.stuck():
 		}
+		t.unblocks(who)
 		t.mu.Lock()
 		leave()
 		if t.leaveHooks(h) {

@@ -221,7 +221,7 @@ func (tx *Tx) commit() {
 			c.settle(&a)
 		}
 	}()
-	for !c.closing.Load() {
+	for c.point(); !c.closing.Load(); c.point() {
 		var n int
 		var whole bool
 		if held = !tx.ready(); !held {
@@ -297,6 +297,7 @@ func (tx *Tx) compareHeld(to targets, a *after) (n int, whole bool) {
 
 // compare asks the change detection; it runs user code.
 func (x *target) compare() {
+	x.c.point()
 	x.was, x.change = x.p.compare(x.e, x.staged)
 	x.change = x.change || x.fail != nil
 }
@@ -330,6 +331,7 @@ func (ts targets) apply(t *tree) {
 	for i := range ts {
 		if x := &ts[i]; x.change {
 			x.e.Hide()
+			x.c.point()
 		}
 	}
 	for i := range ts { // all marks before the first new value is visible
@@ -348,11 +350,13 @@ func (ts targets) apply(t *tree) {
 	}
 	for i := range ts {
 		x := &ts[i]
+		x.c.point()
 		x.p.apply(x.e, x.staged, x.change)
 		x.e.byHand()
 		x.e.touchLocked()
 	}
 	for i := range ts {
+		ts[i].c.point()
 		ts[i].e.Show()
 	}
 }

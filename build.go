@@ -297,6 +297,7 @@ func (d *drive) rebuild(e *element) {
 	}
 	e.host.release(changed)
 	e.Node.Publish(changed, changed, false)
+	e.point()
 	e.Show()
 	e.woken()
 	e.c.rest()
@@ -351,6 +352,7 @@ func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 	hooks := d.t.stackCount(disposing, within)
 	go func() {
 		defer close(done)
+		d.t.begins()
 		defer func() {
 			if !returned {
 				r = panicked(e.p, recover())
@@ -360,7 +362,10 @@ func (d *drive) elsewhere(e *element, gen uint64) (changed bool) {
 		inHooks(hooks, func() { changed = d.compute(e, gen) })
 		returned = true
 	}()
+	d.t.spawned()
+	w := d.t.blocks()
 	<-done
+	d.t.unblocks(w)
 	if !returned {
 		panic(r)
 	}
@@ -459,10 +464,12 @@ func (d *drive) waitFor(e *element) {
 	d.t.letFly()
 	e.c.handOn(d.by)
 	d.t.unlock(&d.own)
+	who := d.t.blocks()
 	select {
 	case <-wake:
 	case <-w.stuck():
 	}
+	d.t.unblocks(who)
 	d.t.mu.Lock()
 	d.on = nil
 	if d.t.leaveHooks(w) {

@@ -259,6 +259,7 @@ func (e *element) publishStop(why error, keep bool, a *after) {
 	g.Judge(&e.Node)
 	g.Change(&e.Node, e.future.stop(e, why, keep))
 	e.host.release(true)
+	e.point()
 	e.wakeWaiters(why)
 	e.c.tree.endStale(a)
 	e.Show()

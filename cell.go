@@ -156,8 +156,10 @@ func (x *cell[S]) keep(w uint64) {
 			w ^= 1
 		}
 	}
+	x.point()
 	x.word.Store(w)
 	if !x.filled.Load() {
+		x.point()
 		x.filled.Store(true)
 	}
 }
@@ -189,6 +191,7 @@ func (x *cell[S]) publish(v *S) {
 	if x.future != nil {
 		x.hiding(v)
 	}
+	x.point()
 	x.val.Store(v)
 }
 
@@ -263,6 +266,7 @@ func (x *cell[S]) aim(from *provider[S]) {
 }
 
 func (x *cell[S]) drop() {
+	x.point()
 	if x.as.pack != nil {
 		x.filled.Store(false)
 	} else {

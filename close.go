@@ -176,9 +176,12 @@ func (c *Container) Shutdown(ctx context.Context) error {
 	}
 	c.tree.mu.Unlock()
 	if resting != nil {
+		w := c.blocks()
 		select {
 		case <-resting:
+			c.unblocks(w)
 		case <-ctx.Done():
+			c.unblocks(w)
 			return errors.Join(c.errors.join(), context.Cause(ctx))
 		}
 	}

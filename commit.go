@@ -147,6 +147,7 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 	}
 	e.fail = fail
 	e.Node.Publish(changed, changed && (e.future == nil || e.news), fail != nil)
+	e.point()
 	e.Show()
 	if changed && !e.async {
 		e.wakeWaiters(nil)

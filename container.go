@@ -5,7 +5,6 @@ package weir
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // tree is what the containers of one family share: the lock and the graph. Nothing else
 // is locked while the lock is held, and no user code runs under it (rule G2).
 type tree struct {
-	mu        sync.Mutex
+	mu        mutex
 	graph     graph.Graph
 	frames    [frames]uintptr     // where the functions begin that the stack is searched for
 	writes    uint64              // from outside: Set, Batch, Invalidate, Cancel
@@ -267,10 +266,12 @@ func (c *Container) there(p *base) *element {
 // readable reports whether a reader may load the value without the lock, and notes the
 // touch that a read on standby is.
 func (e *element) readable() bool {
+	e.point()
 	w := e.Word.Load()
 	if w&graph.Touch != 0 {
 		e.touch()
 	}
+	e.point()
 	return w&graph.Readable != 0
 }
 

@@ -126,11 +126,13 @@ func (es *endings) step(a *after) {
 			es.todo, es.panics = endingList{}, nil
 			c := running.e.c // running itself must not be captured: it would take memory in each step
 			go func() {
+				c.begins()
 				var a after
 				rest.run(&a)
 				c.tree.mu.Lock()
 				c.done(&a) // for the call that did not get to it
 			}()
+			c.spawned()
 		}
 	}()
 	for es.todo.first != nil {
@@ -139,6 +141,7 @@ func (es *endings) step(a *after) {
 		for len(x.hooks) > 0 {
 			h := x.hooks[len(x.hooks)-1]
 			x.hooks = x.hooks[:len(x.hooks)-1]
+			x.e.point()
 			if h.removed.Load() {
 				continue
 			}

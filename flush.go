@@ -43,10 +43,13 @@ func (c *Container) Flush(ctx context.Context) error {
 		return nil
 	default:
 	}
+	w := c.blocks()
 	select {
 	case <-ch:
+		c.unblocks(w)
 		return nil
 	case <-ctx.Done():
+		c.unblocks(w)
 		return context.Cause(ctx)
 	}
 }

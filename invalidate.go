@@ -85,11 +85,13 @@ func (c *Container) runManual(hooks []manual, a *after, rest func()) {
 	defer func() {
 		if i < len(hooks) {
 			go func() {
+				c.begins()
 				var a after
 				c.runManual(hooks[i+1:], &a, rest)
 				rest()
 				a.rethrow()
 			}()
+			c.spawned()
 		}
 	}()
 	for ; i < len(hooks); i++ {

@@ -48,6 +48,7 @@ func (e *element) launch(a *after) {
 
 // run runs the build function, under a label and a region if that is asked for.
 func (s *start) run() {
+	s.begins()
 	e := s.e
 	if e.observed() {
 		var a after

@@ -224,6 +224,7 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	e.c.yield(e, &a)
 	a.rethrow()
 	return func() {
+		t.point()
 		if h.removed.Swap(true) {
 			return
 		}

@@ -191,6 +191,7 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		if !returned {
 			c.report(panicked(s.e.p, recover()), a)
 		}
+		s.point()
 		s.state.And(^subArriving) // from now on seen and raw are the turn's
 		c.tree.mu.Lock()
 		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {

@@ -121,16 +121,18 @@ func (l *looping) wait(s *sub) (called bool, stop error) {
 
 // called waits for a call, and reports whether it has come before the end of the loop.
 func (l *looping) called() bool {
+	t := l.at.c.tree
+	w := t.blocks()
+	news := false
 	select {
 	case <-l.ctx.Done():
-		return false
 	case <-l.own:
-		return false
 	case <-l.done:
-		return false
 	case <-l.news:
-		return true
+		news = true
 	}
+	t.unblocks(w)
+	return news
 }
 
 // waitsFor returns the element whose build l, a loop over e, waits for, or nil. The lock is

@@ -92,7 +92,9 @@ func instance[N any](e *element, gen uint64, create func() N, seatOf func(N) *se
 	for lives() && r.notifier == nil && r.making != nil {
 		ch := r.making
 		t.mu.Unlock()
+		w := t.blocks()
 		<-ch
+		t.unblocks(w)
 		t.mu.Lock()
 	}
 	making := make(chan struct{})

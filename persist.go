@@ -165,11 +165,14 @@ func (x *persistence[T]) restore(ref Ref, value func(raw any) T) (v T, ok bool) 
 	}
 	limit := time.NewTimer(time.Until(s.limit))
 	defer limit.Stop()
+	over := ref.Context().Done()
+	w := e.blocks()
 	select {
 	case <-s.ready:
 	case <-limit.C:
-	case <-ref.Context().Done():
+	case <-over:
 	}
+	e.unblocks(w)
 	f, late := s.take(ref)
 	if late {
 		e.storageFailed("read", x.key, fmt.Errorf("weir: the storage has not answered in %v: the build goes on without it", x.wait))
@@ -254,9 +257,12 @@ func Persisted(ctx context.Context, s Scope, p AnyProvider) error {
 			}
 			step := x.step
 			t.mu.Unlock()
+			w := t.blocks()
 			select {
 			case <-step:
+				t.unblocks(w)
 			case <-ctx.Done():
+				t.unblocks(w)
 				return context.Cause(ctx)
 			}
 			t.mu.Lock()

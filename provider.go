@@ -358,7 +358,10 @@ func (p *provider[S]) watch(ref Ref) S {
 	}
 	// Load, then look at the epoch: a writer moves it before it publishes.
 	if e != nil && (w == 0 || ref.e.Matched(w)) {
-		switch at, word, small := e.host.(*cell[S]).peek(); {
+		e.point()
+		at, word, small := e.host.(*cell[S]).peek()
+		e.point()
+		switch {
 		case e.c.tree.graph.Epoch() >= ref.gen:
 		case small:
 			return p.unpack(word)

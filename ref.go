@@ -454,10 +454,13 @@ func (r Ref) Debounce(d time.Duration) error {
 	}
 	t := time.NewTimer(d)
 	defer t.Stop()
+	w := r.e.blocks()
 	select {
 	case <-t.C:
+		r.e.unblocks(w)
 		return nil
 	case <-ctx.Done():
+		r.e.unblocks(w)
 		return context.Cause(ctx)
 	}
 }

@@ -186,12 +186,14 @@ func (p *slot) start() {
 	if !p.busy {
 		p.busy = true
 		go p.work()
+		p.t.spawned()
 	}
 }
 
 // work writes and reads until there is nothing left to do. What is to be written goes first: a
 // life that begins finds what the one before has left, and one that has a state needs no other.
 func (p *slot) work() {
+	p.t.begins()
 	p.t.mu.Lock()
 	for {
 		s := p.owner

@@ -103,6 +103,7 @@ func (t *tree) elsewhere(root *Container, a *after) {
 	b.take(a)
 	t.mu.Unlock()
 	go func() {
+		t.begins()
 		defer func() { // also when a listener or hook has ended this goroutine
 			t.mu.Lock()
 			if i := slices.Index(t.flown, w); i >= 0 { // still waited for
@@ -116,7 +117,10 @@ func (t *tree) elsewhere(root *Container, a *after) {
 		t.mu.Lock()
 		t.turns(root, b)
 	}()
+	t.spawned()
+	who := t.blocks()
 	<-w.done
+	t.unblocks(who)
 	t.mu.Lock()
 	if a.raise == nil {
 		a.raise = w.raise
@@ -188,10 +192,12 @@ func (c *Container) done(a *after) {
 // will not come to it soon.
 func (c *Container) settleApart() {
 	go func() {
+		c.begins()
 		var a after
 		c.tree.mu.Lock()
 		c.done(&a)
 	}()
+	c.spawned()
 }
 
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
@@ -300,6 +306,7 @@ func (c *Container) passOn() {
 	c.turn.sweeps, c.turn.made = 0, 0
 	c.turn.drive = nil // this goroutine keeps its own
 	go func() {
+		c.begins()
 		var a after
 		c.tree.mu.Lock()
 		if c.runTurn(&a) {
@@ -307,4 +314,5 @@ func (c *Container) passOn() {
 		}
 		a.rethrow()
 	}()
+	c.spawned()
 }

@@ -62,6 +62,7 @@ var errEnded = errors.New("weir: the stream ended without a value")
 // emit publishes v as the newest value of build gen, then waits while nobody listens
 // (rule A4). It reports whether the build is not over.
 func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
+	e.point()
 	if e.Gen() != gen {
 		return false
 	}
@@ -72,6 +73,7 @@ func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
 	}, nil, false, &a)
 	e.standby(gen)
 	a.rethrow()
+	e.point()
 	return e.Gen() == gen
 }
 
@@ -100,7 +102,9 @@ func (e *element) standby(gen uint64) {
 		}
 		ch := r.onDuty
 		t.mu.Unlock()
+		w := t.blocks()
 		<-ch
+		t.unblocks(w)
 		t.mu.Lock()
 	}
 	t.mu.Unlock()

@@ -117,6 +117,7 @@ func (c *Container) drop(t *timer) {
 
 // rang runs on the timer's goroutine.
 func (c *Container) rang() {
+	c.begins()
 	var a after
 	c.tree.mu.Lock()
 	c.alarmSet = false

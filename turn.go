@@ -313,9 +313,11 @@ func (c *Container) deliver(a *after) {
 	for calls := t.calls; t.next < len(calls); {
 		s := calls[t.next]
 		t.next++
+		c.point()
 		if s == nil || s.state.Load()&subSilent != 0 {
 			continue
 		}
+		c.point()
 		t.made++
 		if s.turn != t.id {
 			s.turn, s.calls = t.id, 0
@@ -331,6 +333,7 @@ func (c *Container) deliver(a *after) {
 		if s.calls >= suspectCalls && !s.inner {
 			c.suspect(s, &s.calls, a)
 		}
+		c.point()
 		if c.queue.News() || c.selfNews.Load() {
 			break
 		}
@@ -378,9 +381,11 @@ func (c *Container) runHooks(a *after) {
 	for len(t.hooks) > 0 {
 		h := t.hooks[0]
 		t.hooks = t.hooks[1:]
+		c.point()
 		if h.removed.Load() || t.of.Gen() != t.gen && !h.lasting {
 			continue // taken back, or its build is over by now
 		}
+		c.point()
 		t.made++
 		t.hook = h
 		h.fn()

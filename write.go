@@ -23,6 +23,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 		}
 	}()
 	for {
+		c.point()
 		if at.over() || c.closing.Load() {
 			written = true
 			return p.discard(at, f, next)
@@ -36,6 +37,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 			}
 		}
 		x := e.host.(*cell[T])
+		c.point()
 		old := x.snapshot()
 		if !old.ok && fail == nil { // disposed meanwhile
 			t.mu.Lock()
@@ -83,6 +85,7 @@ func (p *provider[T]) put(x *cell[T], v T, a *after) {
 		x.Recover()
 	}
 	x.write(v)
+	x.point()
 	x.Show()
 	t.endStale(a)
 }
