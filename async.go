@@ -384,7 +384,8 @@ func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncV
 		}
 		t.mu.Lock()
 		// A result of things that were never together is nobody's (rule P3).
-		if _, stop := t.verify(e, gen, a); stop == nil && e.Gen() == gen && x.val.Load() != prev {
+		_, _ = t.verify(e, gen, a)
+		if e.Gen() == gen && x.val.Load() != prev {
 			t.unlock(a) // progress came in between
 			continue
 		}

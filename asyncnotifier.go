@@ -140,8 +140,16 @@ func stateOf[T any](s *seat) (v AsyncValue[T]) {
 func assign[T any](s *seat, op string, v AsyncValue[T], build uint64, release func()) error {
 	e := s.element(op)
 	var a after
+	compared := false
+	defer func() {
+		if !compared { // the user's function panicked: the turn that the build of a cold state owes
+			e.c.tree.mu.Lock()
+			e.c.settle(&a)
+		}
+	}()
 	e.c.tree.mu.Lock()
 	stop := assignLocked(s, e, v, build, &a)
+	compared = true
 	if release != nil {
 		release()
 	}

@@ -262,12 +262,12 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 	}()
 	t.mu.Lock()
-	by = at.builder(from)
 	for {
 		if at.overLocked() {
 			err = at.why(p)
 			break
 		}
+		by = at.builder(from)
 		now, stop := c.freshElement(p, by, &a)
 		if err = stop; err != nil {
 			break
@@ -277,7 +277,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 			now.touchLocked()
 			break
 		}
-		if by != nil {
+		if by = at.builder(from); by != nil { // else its build has ended meanwhile: a newer one does not wait here
 			x := &drive{t: t, by: by, on: now, await: true}
 			if path := x.cycle(now); path != nil {
 				err = path

@@ -39,14 +39,14 @@ type writable interface {
 	// apply makes w the value, or tells those who want to hear of a value that is the
 	// same; the lock is held.
 	apply(e *element, w *staged, change bool)
-	// setAlone writes w, of which there is no other in its batch.
-	setAlone(w *staged)
+	// setAlone writes w, the only write of tx.
+	setAlone(tx *Tx, w *staged)
 	// raw returns a pointer to w's value.
 	raw(w *staged) any
 }
 
-func (p *provider[T]) setAlone(w *staged) {
-	p.write(place{c: w.c, by: w.by}, "Batch", nil, p.staged(w))
+func (p *provider[T]) setAlone(tx *Tx, w *staged) {
+	p.write(place{c: w.c, via: tx.c, by: w.by}, "Batch", nil, p.staged(w))
 }
 
 func (p *provider[T]) raw(w *staged) any {
@@ -183,7 +183,7 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 	case 0:
 	case 1: // nothing of it could be seen without the rest
 		w := &tx.writes[0]
-		w.p.setAlone(w)
+		w.p.setAlone(tx, w)
 	default:
 		tx.commit()
 	}

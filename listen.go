@@ -75,7 +75,14 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	var a after
 	c := at.c
 	c.tree.mu.Lock()
-	if c.closed || at.overLocked() {
+	var e *element
+	if !c.closed && !at.overLocked() {
+		e = c.element(b, &a)
+	}
+	if e == nil || c.closed || at.overLocked() { // it may have let go of the lock
+		if e != nil {
+			e.leave()
+		}
 		x.sel = &subSelect[S]{src: src} // there is no element to say what it is
 		x.detach()
 		x.forget()
@@ -97,7 +104,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 			c.yield(by, &a)
 		}
 	}()
-	fail, stop := x.arrive(b, at, by, &a)
+	fail, stop := x.arrive(e, at, by, &a)
 	if !src.selects() {
 		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
 			x.self = smallListener[S]{x}
@@ -107,6 +114,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		there = true
 		x.disown()
 		x.detach()
+		x.forget()
 		c.yield(by, &a)
 		if isClosed(stop) {
 			return x, nil
@@ -115,7 +123,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	}
 	if !l.fire && !src.selects() { // nothing of the user's to be run
 		x.seen, x.failed = x.x.snapshot(), fail
-		x.state.And(^subArriving)
+		x.arrived()
 	} else {
 		var seen snapshot[S]
 		if x.x != nil {
@@ -157,18 +165,16 @@ func listeningOf(p *base, opts []ListenOption) listening {
 	return l
 }
 
-// arrive attaches s and brings its element up to date. The lock is held.
-func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError, stop error) {
-	c := at.c
-	s.e = c.element(p, a)
+// arrive attaches s to e and brings that up to date. The lock is held.
+func (s *sub) arrive(e *element, at place, by *element, a *after) (fail *PanicError, stop error) {
+	s.e = e
 	if s.weak {
 		s.attach()
 		return nil, nil
 	}
 	gen := s.e.Gen()
 	s.attach()
-	e, stop := c.freshElement(p, by, a)
-	if stop != nil {
+	if e, stop = at.c.freshElement(e.p, by, a); stop != nil {
 		return nil, stop
 	}
 	if e.Gen() != gen && !e.async && e.life != nil && e.life.joins && s.state.Load()&subClosed == 0 { // it made the build, and counts for its hooks (rule D3)
@@ -176,6 +182,14 @@ func (s *sub) arrive(p *base, at place, by *element, a *after) (fail *PanicError
 		e.noteUsage()
 	}
 	return e.fail, nil
+}
+
+// arrived has turns call s from now on. If it was closed meanwhile none will, and nobody has
+// let go of what it holds. The lock is held: else a turn might be calling what is closed next.
+func (s *sub) arrived() {
+	if s.state.And(^subArriving)&subClosed != 0 {
+		s.self.forget()
+	}
 }
 
 // first gives s its first value, seen or what it selects of raw, or calls it with that,
@@ -191,14 +205,10 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 		if !returned {
 			c.report(panicked(s.e.p, recover()), a)
 		}
-		s.point()
-		s.state.And(^subArriving) // from now on seen and raw are the turn's
 		c.tree.mu.Lock()
+		s.arrived() // from now on seen and raw are the turn's
 		if moved := s.x != nil && s.x.snapshot() != seen || s.x == nil && !s.e.host.holds(raw); moved || s.e.fail != fail {
 			s.e.DeliverOnceFresh()
-		}
-		if s.state.Load()&subClosed != 0 { // while it ran: nobody has let go of what it holds
-			s.self.forget()
 		}
 		c.tree.mu.Unlock()
 	}()

@@ -35,6 +35,9 @@ func (t *tree) fit(e, src *element, gen uint64, a *after) (ok bool, stop error) 
 func (t *tree) verify(e *element, gen uint64, a *after) (ok bool, stop error) {
 	for range maxVerify {
 		if !e.live(gen) {
+			if e.Gen() == gen { // somebody else has found out, and is about to end it
+				e.outrun(a)
+			}
 			return false, nil
 		}
 		if !e.Has(graph.Stale) {
@@ -44,11 +47,16 @@ func (t *tree) verify(e *element, gen uint64, a *after) (ok bool, stop error) {
 			return false, stop
 		}
 	}
-	e.cause |= byReload // others write faster than can be looked at: begin anew
-	e.end(ErrDependencyChanged, a)
-	e.halted()
+	e.outrun(a) // others write faster than can be looked at: begin anew
 	t.graph.Invalidate(&e.Node)
 	return false, nil
+}
+
+// outrun ends e's live build: something that it has watched has changed.
+func (e *element) outrun(a *after) {
+	e.cause |= byReload
+	e.end(ErrDependencyChanged, a)
+	e.halted()
 }
 
 // maxVerify is how often others may write while a build in flight is verified before it is

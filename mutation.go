@@ -286,14 +286,18 @@ func (h *runScope) hold(home *Container, p *base) {
 	t := home.tree
 	t.mu.Lock()
 	if !h.ended && !home.closed && h.held[p] == nil {
-		x := &sub{inner: true}
-		x.self = x
-		x.e = home.element(p, &a)
-		x.attach()
-		if h.held == nil {
-			h.held = map[*base]*sub{}
+		e := home.element(p, &a) // which may let go of the lock
+		if h.ended || home.closed || h.held[p] != nil {
+			e.leave()
+		} else {
+			x := &sub{inner: true, e: e}
+			x.self = x
+			x.attach()
+			if h.held == nil {
+				h.held = map[*base]*sub{}
+			}
+			h.held[p] = x
 		}
-		h.held[p] = x
 	}
 	t.unlock(&a) // no turn yet: it is about to be built
 	a.rethrow()

@@ -224,9 +224,9 @@ func notifierOf[N any](at place, p *base) N {
 		fail = e.rare.unmade // create has failed: there is none to be had
 	}
 	if have == nil && !closed && fail == nil {
-		gen := e.newest
+		gen, future := e.newest, e.future
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e, gen)
+		have = made(e, gen, future)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -240,9 +240,9 @@ func notifierOf[N any](at place, p *base) N {
 	panic(&causeError{p, ErrContainerClosed})
 }
 
-// made is the instance of e, whose asynchronous build gen has begun. What create panics with
-// is raised as the build's failure will be.
-func made(e *element, gen uint64) any {
+// made is the instance of e, whose asynchronous build gen, of the kind future, has begun. What
+// create panics with is raised as the build's failure will be.
+func made(e *element, gen uint64, future asyncKind) any {
 	returned := false
 	defer func() {
 		if !returned {
@@ -251,7 +251,7 @@ func made(e *element, gen uint64) any {
 			}
 		}
 	}()
-	n := e.future.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
+	n := future.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
 	returned = true
 	return n
 }

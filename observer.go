@@ -402,10 +402,13 @@ func (x *outlook) deliver(fail *PanicError) {
 			}
 		})
 	}
+	if _, async := e.p.impl.(asyncKind); !async { // not e.future, which an override may exchange meanwhile
+		return
+	}
 	if v, ok := x.last.(interface {
 		Err() error
 		IsLoading() bool
-	}); ok && e.future != nil && v.Err() != nil && !v.IsLoading() {
+	}); ok && v.Err() != nil && !v.IsLoading() {
 		e.c.tellFailed(e.p, own, FailedEvent{ev, v.Err()})
 	}
 }

@@ -1,9 +1,10 @@
 package weir
 
-// This file looks at a batch between its steps, where no function of the user's runs: what a reader without the lock may load there
-// (rule P6).
+// This file looks where no function of the user's runs: at a batch between its steps, for what a reader without the lock may load there
+// (rule P6), and at a Listen that has to wait for the lock (G5). And it looks at what closed subscriptions hold.
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,4 +47,79 @@ func TestP6AllOfABatchIsMarkedBeforeAnyOfItIsVisible(t *testing.T) {
 	tx.commit()
 	require.Equal(t, []bool{false, false, false}, readable, "when the first value is visible")
 	require.Equal(t, []int{1, 1, 1}, []int{Read(c, a), Read(c, b), Read(c, far)})
+}
+
+func TestG5ACallIsNotTakenApartByTheListenThatIsAboutToReturn(t *testing.T) {
+	// The first call, of FireImmediately, is over, and its Listen waits for the lock. Meanwhile a turn is at that listener, and somebody
+	// closes it. Planted bug: the listener may be called before the lock is there, and when it is, what is closed is emptied; the race
+	// detector sees it.
+	c := NewContainer()
+	defer c.Close()
+	p := NewStateProvider(func(Ref) int { return 0 })
+	before, goOn := make(chan struct{}), make(chan struct{})
+	Listen(c, p, func(_, _ int) { close(before); <-goOn })
+	there, answer := make(chan struct{}, 2), make(chan struct{})
+	tens := Select(p, func(v int) int {
+		if v == 10 {
+			there <- struct{}{}
+			<-answer
+		}
+		return v / 10
+	})
+	fired, fire, listened := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(listened)
+		Listen(c, tens, func(_, next int) {
+			if next == 0 {
+				close(fired)
+				<-fire
+			}
+		}, FireImmediately())
+	}()
+	<-fired
+	s := c.table.find(&p.base).listeners.last()
+	Listen(c, p, func(_, _ int) { there <- struct{}{}; <-listened }) // the turn is past s, if it has not called it
+	written := make(chan struct{})
+	go func() { defer close(written); p.Set(c, 10) }()
+	<-before
+	c.tree.mu.Lock()
+	close(fire)
+	for range 100000 {
+		if s.state.Load()&subArriving == 0 {
+			break
+		}
+		runtime.Gosched()
+	}
+	close(goOn)
+	<-there
+	s.detach() // as Close does
+	close(answer)
+	c.tree.mu.Unlock()
+	<-listened
+	<-written
+}
+
+func TestL8ASubscriptionThatIsClosedBeforeItIsThereHoldsNothing(t *testing.T) {
+	// What it listens to is being built when its container, or the build that it is made through, ends. Planted bug: what is closed while
+	// it arrives is emptied by nobody, unless it had something of the user's to be called first.
+	for _, how := range []string{"the container", "the build"} {
+		c := NewContainer()
+		defer c.Close()
+		var ref Ref
+		owner := NewProvider(func(r Ref) int { ref = r; return 1 })
+		Read(c, owner)
+		p := NewProvider(func(Ref) int {
+			if how == "the build" {
+				c.Invalidate(owner)
+			} else {
+				c.Close()
+			}
+			return 1
+		})
+		x := Listen(Scope(ref), Source[int](p), func(_, _ int) {}, OnError(func(error) {}))
+		require.NotZero(t, x.state.Load()&subClosed, how)
+		require.Nil(t, x.fn, how)
+		require.Nil(t, x.more.onError, how)
+		require.Zero(t, x.seen, how)
+	}
 }

@@ -74,6 +74,10 @@ func (t *tree) turns(root *Container, a *after) {
 		x.changed, x.used = c.queue.Changed(), c.usage.Len()
 		x.own.take(a)
 		c.occupy()
+		for _, c := range left { // a listener or hook may end this goroutine
+			c.makeReady()
+		}
+		left = left[:0]
 		if !c.runTurn(a) {
 			t.mu.Lock()
 			if x.running {
