@@ -3,7 +3,10 @@ package weir
 // This file looks at what ends of builds leave behind: what nobody sees from outside, but the memory that it takes.
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,4 +21,48 @@ func TestC3AnElementRemembersAFewEnds(t *testing.T) {
 		c.Invalidate(p)
 	}
 	require.Len(t, c.table.find(&p.base).rare.ends, endKept)
+}
+
+func TestC6NoTimeoutIsLeftOfABuildThatIsOver(t *testing.T) {
+	// Planted bugs: leave it in the heap when the build is halted, cancelled or has returned, or in the element; publish what
+	// Cancel leaves without showing it.
+	synctest.Test(t, func(t *testing.T) {
+		for name, end := range map[string]func(c *Container, p *FutureProvider[int], n *StateProvider[int]){
+			"cancelled": func(c *Container, p *FutureProvider[int], _ *StateProvider[int]) { p.Cancel(c, nil) },
+			"halted":    func(c *Container, _ *FutureProvider[int], n *StateProvider[int]) { n.Set(c, 2) },
+			"returned":  func(*Container, *FutureProvider[int], *StateProvider[int]) { time.Sleep(time.Minute) },
+			"too late":  func(*Container, *FutureProvider[int], *StateProvider[int]) { time.Sleep(2 * time.Minute) },
+		} {
+			c := NewContainer()
+			n := NewStateProvider(func(Ref) int { return 1 })
+			p := NewFutureProvider(func(ctx context.Context, ref Ref) (int, error) {
+				Watch(ref, n)
+				d := time.Minute
+				if name == "too late" {
+					d = time.Hour
+				}
+				select {
+				case <-ctx.Done():
+					return 0, ctx.Err()
+				case <-time.After(d):
+					return 1, nil
+				}
+			}, Timeout(90*time.Second))
+			Read(c, p)
+			require.Len(t, c.timers, 1)
+			end(c, p, n)
+			synctest.Wait()
+			e := c.table.find(&p.base)
+			if name == "halted" { // and begun again
+				require.Len(t, c.timers, 1)
+				require.Same(t, c.timers[0], e.rare.timeout)
+			} else {
+				require.Empty(t, c.timers, name)
+				require.Nil(t, e.rare.timeout, name)
+			}
+			require.True(t, e.readable(), "%s: nobody is kept waiting for the lock", name)
+			c.Close()
+			synctest.Wait()
+		}
+	})
 }
