@@ -66,3 +66,16 @@ func TestC6NoTimeoutIsLeftOfABuildThatIsOver(t *testing.T) {
 		}
 	})
 }
+
+func TestC6WhatCancelLeavesMayBeReadWithoutTheLock(t *testing.T) {
+	// Planted bug: publish the end of a Try build without showing it.
+	c := NewContainer()
+	defer c.Close()
+	var p *FutureProvider[int]
+	p = NewTryProvider(func(Ref) (int, error) {
+		p.Cancel(c, nil)
+		return 1, nil
+	})
+	require.ErrorIs(t, Read(c, p).Err(), ErrCanceled)
+	require.True(t, c.table.find(&p.base).readable())
+}
