@@ -185,10 +185,10 @@ func (e *element) again() {
 	}
 }
 
-// pick returns the hooks of one kind that were not removed.
+// pick returns the hooks of one kind. Whoever runs them leaves out what was removed meanwhile.
 func (l *life) pick(to []*hook, kind hookKind) []*hook {
 	for _, h := range l.hooks {
-		if h.kind == kind && !h.removed.Load() {
+		if h.kind == kind {
 			to = append(to, h)
 		}
 	}
@@ -224,9 +224,7 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	e.c.yield(e, &a)
 	a.rethrow()
 	return func() {
-		if h.removed.Swap(true) {
-			return
-		}
+		h.removed.Store(true)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if i := slices.Index(l.hooks, h); i >= 0 {

@@ -5,6 +5,7 @@ package weir_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,5 +141,31 @@ func TestReasonOfADiscardedBuildIsThatOfTheNext(t *testing.T) {
 			weir.Read(c, p)
 			require.Equal(t, []weir.BuildReason{want, want}, reasons)
 		}
+	})
+}
+
+func TestReasonOfADiscardedRetryIsRetry(t *testing.T) {
+	// Planted bug: forget that what was discarded was a retry (again).
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		a := weir.NewStateProvider(func(weir.Ref) int { return 1 })
+		d := weir.NewProvider(func(ref weir.Ref) int { return 10 * weir.Watch(ref, a) })
+		same := func(v int) int { return v }
+		var reasons []weir.BuildReason
+		p := weir.NewTryProvider(func(ref weir.Ref) (int, error) {
+			reasons = append(reasons, ref.Reason())
+			v := weir.Watch(ref, weir.Select(a, same))
+			if len(reasons) == 2 {
+				await(t, "the Set", async(t, func() { a.Set(c, v+1) }))
+			}
+			if v += weir.Watch(ref, weir.Select(d, same)); len(reasons) == 1 {
+				return 0, errBoom
+			}
+			return v, nil
+		}, weir.Retry(weir.Backoff(time.Minute, time.Minute, 9)))
+		defer weir.Listen(c, p, nil).Close()
+		pass(2 * time.Minute)
+		require.Equal(t, []weir.BuildReason{weir.ReasonFirstBuild, weir.ReasonRetry, weir.ReasonRetry}, reasons)
+		isData(t, 22, weir.Read(c, p))
 	})
 }
