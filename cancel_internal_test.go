@@ -49,6 +49,7 @@ func TestC6NoTimeoutIsLeftOfABuildThatIsOver(t *testing.T) {
 				}
 			}, Timeout(90*time.Second))
 			Read(c, p)
+			synctest.Wait() // until its function watches
 			require.Len(t, c.timers, 1)
 			end(c, p, n)
 			synctest.Wait()

@@ -236,11 +236,11 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 // told takes what has to be told to e's hooks, in the order of rule L3, and looks at e
 // for disposal. The lock is held.
 func (e *element) told(a *after) (hooks []*hook) {
-	if e.rare != nil && e.rare.due {
+	if e.rare != nil {
 		e.retryNow(a)
 	}
 	l := e.life
-	if l != nil && !e.live(e.Gen()) {
+	if !e.live(e.Gen()) {
 		l = nil
 	}
 	if l != nil && len(l.late) > 0 {
