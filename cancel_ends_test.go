@@ -189,3 +189,23 @@ func TestL9LinksThatDieWithTheirBuildLeaveOneDelay(t *testing.T) {
 		}
 	})
 }
+
+func TestC6CancelEndsAStreamThatHasEmitted(t *testing.T) {
+	// Its function goes on after the first value. Planted bug: have cut ask for a pending retry alone.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var cause error
+		p := weir.NewStreamProvider(func(ctx context.Context, _ weir.Ref, emit func(int) bool) error {
+			emit(1)
+			<-ctx.Done()
+			cause = context.Cause(ctx)
+			return nil
+		})
+		defer weir.Listen(c, p, nil).Close()
+		settle()
+		p.Cancel(c, errBoom)
+		settle()
+		require.ErrorIs(t, cause, errBoom)
+		isData(t, 1, weir.Read(c, p))
+	})
+}
