@@ -50,12 +50,19 @@ func TestC6NoTimeoutIsLeftOfABuildThatIsOver(t *testing.T) {
 			}, Timeout(90*time.Second))
 			Read(c, p)
 			synctest.Wait() // until its function watches
-			require.Len(t, c.timers, 1)
+			e := c.table.find(&p.base)
+			look := func() (timers int, timeout *timer) {
+				c.tree.mu.Lock()
+				defer c.tree.mu.Unlock()
+				return len(c.timers), e.rare.timeout
+			}
+			timers, _ := look()
+			require.Equal(t, 1, timers)
 			end(c, p, n)
 			synctest.Wait()
-			e := c.table.find(&p.base)
-			require.Empty(t, c.timers, name)
-			require.Nil(t, e.rare.timeout, name)
+			timers, timeout := look()
+			require.Zero(t, timers, name)
+			require.Nil(t, timeout, name)
 			require.Equal(t, name != "halted", e.readable(), "%s: nobody is kept waiting for the lock", name)
 			c.Close()
 			synctest.Wait()
