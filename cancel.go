@@ -124,8 +124,8 @@ func (e *element) end(cause error, a *after) { e.endNoted(true, cause, a) }
 // endNoted is end. A cause that is not noted takes no memory: it is what has become of e, and
 // [element.why] sees that for as long as it is so.
 func (e *element) endNoted(noted bool, cause error, a *after) {
-	if e.rare != nil && cause == ErrInvalidated {
-		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is invalidated too
+	if e.rare != nil {
+		e.rare.stop = nil // Cancel or Timeout came before: what they were to leave is over too
 	}
 	gen := e.Gen()
 	if gen == 0 {
@@ -171,7 +171,7 @@ func (e *element) detach(why error, a *after) {
 	for _, s := range l.owned {
 		s.detach()
 	}
-	if l.links > 0 && e.auto() { // the links die with the build: nothing may keep e now
+	if l.links > 0 { // they die with the build: nothing may keep e now
 		e.times.since = e.c.now()
 		e.noteUsage()
 	}
@@ -205,7 +205,7 @@ func (e *element) halted() {
 
 // untimed takes the timeout of e's build away.
 func (e *element) untimed() {
-	if r := e.rare; r != nil && r.timeout != nil {
+	if r := e.rare; r != nil {
 		e.c.drop(r.timeout)
 		r.timeout = nil
 	}
@@ -215,7 +215,7 @@ func (e *element) untimed() {
 func cancelBuild(c *Container, p *base, cause error) {
 	var a after
 	c.tree.mu.Lock()
-	if e := c.table.find(p); e != nil && !c.closed {
+	if e := c.table.find(p); e != nil {
 		e.cut(cause, true, &a)
 	}
 	c.done(&a)
@@ -223,9 +223,6 @@ func cancelBuild(c *Container, p *base, cause error) {
 
 // timedOut ends the build that x is the Timeout of.
 func (e *element) timedOut(x *timer, a *after) {
-	if e.rare.timeout == x {
-		e.rare.timeout = nil
-	}
 	if e.Gen() == x.gen {
 		e.cut(context.DeadlineExceeded, false, a)
 	}

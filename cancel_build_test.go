@@ -356,13 +356,14 @@ func TestC6CancelEndsTheBuildNotTheElement(t *testing.T) {
 				var log trace
 				n := weir.NewStateProvider(func(ref weir.Ref) int { ref.OnCancel(log.on("n.cancel")); return 0 }, weir.AutoDispose())
 				var builds atomic.Int32
-				slow := !previous
+				slow, unwind := !previous, make(chan struct{})
 				p := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
 					v := weir.Watch(ref, n)
 					builds.Add(1)
 					ref.OnDispose(log.on("dispose"))
 					if slow {
 						<-ctx.Done()
+						<-unwind
 						log.add("unwound")
 						return -1, nil // dropped: its build is over
 					}
@@ -384,9 +385,10 @@ func TestC6CancelEndsTheBuildNotTheElement(t *testing.T) {
 				settle()
 				p.Cancel(c, errBoom)
 				settle()
-				got := log.peek()
-				log.wantSet(t, "cancelled", "dispose", "unwound")
-				require.Equal(t, "dispose", got[0])
+				log.want(t, "cancelled: the hooks wait for no function", "dispose")
+				close(unwind)
+				settle()
+				log.want(t, "its function returns", "unwound")
 				v := weir.Read(c, p)
 				require.False(t, v.IsLoading(), "%v", v)
 				if previous {

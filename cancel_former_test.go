@@ -1,6 +1,7 @@
 package weir_test
 
-// This file tells of rule C3 for refs that are long over: what ended their build is known whatever has come after it.
+// This file tells of rule C3 for refs that are long over: what ended their build is known whatever has come after it, of
+// the last few.
 
 import (
 	"context"
@@ -41,5 +42,53 @@ func TestC3ARefOfAFormerLifeKnowsThatItWasDisposed(t *testing.T) {
 			c.Close()
 			require.ErrorIs(t, cause(refs[1]), weir.ErrInvalidated, name)
 		}
+	})
+}
+
+func TestC3TheLastEndsOfAnElementAreKnownApart(t *testing.T) {
+	// Planted bugs, mutants of remember and why: keep the first ends instead of the last; have no cause for what is forgotten.
+	c := newContainer(t)
+	var refs []weir.Ref
+	p := weir.NewProvider(func(ref weir.Ref) int {
+		refs = append(refs, ref)
+		return len(refs)
+	}, weir.Name("often"))
+	for range 12 {
+		weir.Read(c, p)
+		c.Invalidate(p)
+	}
+	for i, ref := range refs {
+		err := context.Cause(ref.Context())
+		if i >= len(refs)-8 {
+			require.ErrorIs(t, err, weir.ErrInvalidated, "build %d", i)
+		}
+		require.ErrorContains(t, err, "often", "build %d has a cause, if only what has become of the element", i)
+	}
+}
+
+func TestC3AnEndIsRememberedOnce(t *testing.T) {
+	// The element is ended by hand, disposed, and built again in another life. Planted bugs, mutants of outlived: note the disposal of
+	// what had ended before, so that half as many ends are remembered; note no disposal once there is any other end.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var refs []weir.Ref
+		p := weir.NewProvider(func(ref weir.Ref) int {
+			refs = append(refs, ref)
+			return len(refs)
+		}, weir.AutoDispose())
+		defer weir.Listen(c, p, func(int, int) {}, weir.Weak()).Close() // it is the same element all the while
+		cause := func(ref weir.Ref) error { return context.Cause(ref.Context()) }
+		for range 8 {
+			weir.Read(c, p)
+			c.Invalidate(p)
+			require.False(t, c.Exists(p))
+		}
+		weir.Read(c, p)
+		for i, ref := range refs[:8] {
+			require.ErrorIs(t, cause(ref), weir.ErrInvalidated, "build %d", i)
+		}
+		c.DisposeUnused()
+		weir.Read(c, p)
+		require.ErrorIs(t, cause(refs[8]), weir.ErrDisposed)
 	})
 }

@@ -185,10 +185,10 @@ func (e *element) again() {
 	}
 }
 
-// pick returns the hooks of one kind that were not removed.
+// pick returns the hooks of one kind. Whoever runs them leaves out what was removed meanwhile.
 func (l *life) pick(to []*hook, kind hookKind) []*hook {
 	for _, h := range l.hooks {
-		if h.kind == kind && !h.removed.Load() {
+		if h.kind == kind {
 			to = append(to, h)
 		}
 	}
@@ -225,9 +225,7 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	a.rethrow()
 	return func() {
 		t.point()
-		if h.removed.Swap(true) {
-			return
-		}
+		h.removed.Store(true)
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if i := slices.Index(l.hooks, h); i >= 0 {
@@ -239,11 +237,11 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 // told takes what has to be told to e's hooks, in the order of rule L3, and looks at e
 // for disposal. The lock is held.
 func (e *element) told(a *after) (hooks []*hook) {
-	if e.rare != nil && e.rare.due {
+	if e.rare != nil {
 		e.retryNow(a)
 	}
 	l := e.life
-	if l != nil && !e.live(e.Gen()) {
+	if !e.live(e.Gen()) {
 		l = nil
 	}
 	if l != nil && len(l.late) > 0 {

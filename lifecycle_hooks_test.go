@@ -444,3 +444,18 @@ func TestL7PauseButNeverDispose(t *testing.T) {
 		log.want(t, "three visits", "build", "pause", "resume", "pause", "resume", "pause")
 	})
 }
+
+func TestE3AHookThatRunsAtOnceRaisesItsPanicWhereItIsRegistered(t *testing.T) {
+	// Without a panic handler. Planted bugs: forget what was raised, of a hook that comes after its build (OnDispose) or on standby
+	// (OnCancel).
+	bubble(t, func(t *testing.T) {
+		c := bareContainer(t)
+		var first weir.Ref
+		p := weir.NewProvider(func(ref weir.Ref) int { first = ref; return 1 }, weir.AutoDispose())
+		weir.Read(c, p)
+		require.Panics(t, func() { first.OnCancel(func() { panic(errBoom) }) })
+		require.True(t, first.Mounted())
+		c.DisposeUnused()
+		require.Panics(t, func() { first.OnDispose(func() { panic(errBoom) }) })
+	})
+}

@@ -378,10 +378,6 @@ func (g *Graph) Halt(n *Node) {
 // Settled, or Filtered by sel; or Value, of all there is.
 // The caller has seen to it that n is fresh or a synchronous build that Fits.
 func (g *Graph) Arm(n *Node, i int, gen uint64, kind Kind, sel *Sel) {
-	if n.phase == Building {
-		n.freeze()
-		defer n.thaw()
-	}
 	d := &n.deps[i]
 	if d.kind != Waiting { // another Await of the same source is armed: hear of all that either asks for
 		kind, sel = min(d.kind, kind, Settled), nil

@@ -185,6 +185,10 @@ func TestWhatIsUnlinkedIsNotKept(t *testing.T) { // memory: lists that shrink st
 	x, y := w.sum("x", a, b), w.sum("y", a)
 	w.fresh(y)
 	w.fresh(x)
+	r := w.begin(x)
+	w.end(r, r.sum(a))
+	require.Len(t, x.deps, 1)
+	require.Nil(t, x.deps[:2][1].src)
 	w.g.Dispose(&x.Node)
 	for _, o := range a.outs[len(a.outs):cap(a.outs)] {
 		require.Nil(t, o.dst)

@@ -54,8 +54,9 @@ func TestCommitSameIsForBuildsThatDidTheSameWhileNothingChanged(t *testing.T) { 
 	require.NotEqual(t, serial, x.serial, "a walk that stood here begins anew")
 	x.Show()
 	require.Equal(t, []string{"a", "b"}, x.watches())
+	require.Equal(t, -1, w.g.Watch(&x.Node, &a.Node, r.gen, Value, nil), "a Watch after the build finds what it has matched")
 	w.g.Watch(&x.Node, &other.Node, r.gen, Value, nil)
-	require.Equal(t, []string{"a", "b", "other"}, x.watches(), "a Watch after the build adds")
+	require.Equal(t, []string{"a", "b", "other"}, x.watches(), "and adds what it has not")
 	w.sound()
 }
 
@@ -105,6 +106,170 @@ func TestAWatchThatIsMadeAgainAfterACutIsNotTold(t *testing.T) { // P8: who watc
 	w.g.Dispose(&x.Node)
 	_, heard = w.record()
 	require.Equal(t, []string{"s Removed"}, heard)
+}
+
+func TestOfEdgesMadeAgainAfterACutOneIsTold(t *testing.T) { // P8: as many leave as have come
+	w := newWorld(t)
+	s := w.derived("s", Joins, func(*run) int { return 1 })
+	w.fresh(s)
+	a, b := w.state("a", 1), w.state("b", 1)
+	w.fresh(a)
+	w.fresh(b)
+	begin := func(x *cell, kinds ...Kind) {
+		gen := w.launch(x)
+		for _, kind := range kinds {
+			w.g.Watch(&x.Node, &s.Node, gen, kind, nil)
+		}
+	}
+	heard := func() (heard []string) { _, heard = w.record(); return heard }
+
+	x := w.sum("x")
+	begin(x, Value, Settled)
+	w.g.Land(&x.Node)
+	require.Equal(t, []string{"s Added", "s Added"}, heard())
+	begin(x, Value)
+	w.g.Land(&x.Node)
+	require.Equal(t, []string{"s Removed"}, heard(), "nothing was cut: an edge that is not made again is told")
+
+	begin(x, Settled) // beside the parked one
+	w.g.Halt(&x.Node)
+	begin(x, Value, Settled) // of the first build, and of the one that was cut
+	w.g.Land(&x.Node)
+	require.Empty(t, heard())
+	w.g.Dispose(&x.Node)
+	require.Equal(t, []string{"s Removed"}, heard())
+
+	y := w.sum("y")
+	begin(y, Value)
+	w.g.Land(&y.Node)
+	for _, first := range []*cell{a, b} { // so that s is no time where it was
+		gen := w.launch(y)
+		w.g.Watch(&y.Node, &first.Node, gen, Value, nil)
+		w.g.Watch(&y.Node, &s.Node, gen, Value, nil)
+		w.g.Halt(&y.Node)
+	}
+	begin(y, Value)
+	require.Equal(t, []string{"s Added"}, heard())
+	w.g.Land(&y.Node)
+	require.Empty(t, heard(), "two were cut")
+	require.Equal(t, []string{"s"}, y.watches())
+	w.sound()
+}
+
+func TestWhatWasParkedBesideItsTwinIsNotExpected(t *testing.T) { // P8: matched without the lock it would leave with the twin
+	w := newWorld(t)
+	s := w.derived("s", Joins, func(*run) int { return 1 })
+	w.fresh(s)
+	x := w.sum("x", s)
+	w.fresh(x)
+	gen := w.launch(x)
+	w.g.Watch(&x.Node, &s.Node, gen, Settled, nil)
+	w.g.Halt(&x.Node)
+	w.record()
+	w.build(x)
+	_, heard := w.record()
+	require.Empty(t, heard)
+	require.Equal(t, []string{"s"}, x.watches())
+}
+
+func TestABuildInFlightThatWatchesWhatIsStaleIsQueued(t *testing.T) { // P5: the turn finds out whether it saw what is
+	w := newWorld(t)
+	s := w.state("s", 1)
+	q := w.sum("q", s)
+	x := w.sum("x")
+	gen := w.launch(x)
+	w.fresh(q)
+	w.set(s, 2)
+	require.False(t, x.Queued())
+	w.g.Watch(&x.Node, &q.Node, gen, Value, nil)
+	require.True(t, x.Queued())
+	require.Same(t, &x.Node, w.q.NextStale())
+}
+
+func TestABuildWithAnotherSettledResultOutdatesWhoAwaitsIt(t *testing.T) { // D10
+	w := newWorld(t)
+	s := w.state("s", 1)
+	a := w.sum("a", s)
+	x := w.derived("x", 0, func(r *run) int { return r.slow(a, Settled, nil) })
+	require.Equal(t, 1, w.fresh(x))
+	w.set(s, 2)
+	require.Equal(t, 2, w.fresh(x))
+}
+
+func TestABuildOfMoreThanAWordHasPlacesForGoesOnWithTheLock(t *testing.T) { // P8
+	w := newWorld(t)
+	var srcs []*cell
+	for range maxPlace + 3 {
+		srcs = append(srcs, w.state("s", 1))
+	}
+	x := w.sum("x", srcs...)
+	w.fresh(x)
+	for range 2 { // odd and even numbers of builds: the place must not reach them
+		w.g.Next()
+		w.record()
+		r := w.begin(x)
+		require.Equal(t, len(srcs), r.sum(srcs...))
+		require.Equal(t, r.gen, x.Gen())
+		require.Equal(t, maxPlace, w.quick)
+		w.end(r, len(srcs))
+		require.Len(t, x.watches(), len(srcs))
+	}
+}
+
+func TestWhatIsEndedHasNoBuildAndMayBeRead(t *testing.T) { // C4
+	w := newWorld(t)
+	x := w.state("x", 1)
+	w.fresh(x)
+	require.NotZero(t, x.Gen())
+	x.End()
+	require.Zero(t, x.Gen())
+	require.Equal(t, Readable, x.Word.Load())
+
+	a, b := w.state("a", 1), w.state("b", 1)
+	y := w.sum("y", a, b)
+	w.fresh(y)
+	r := w.begin(y)
+	require.True(t, r.quick(a))
+	y.End()
+	y.Set(Over)
+	require.False(t, w.end(r, 1))
+	require.Equal(t, []string{"a"}, y.watches(), "of a build that was ended: what it has watched without the lock too")
+}
+
+func TestRecentGoesBackFromTheWord(t *testing.T) { // P8
+	w := newWorld(t)
+	a, b, c := w.state("a", 1), w.state("b", 1), w.state("c", 1)
+	x := w.sum("x", a, b, c)
+	w.fresh(x)
+	r := w.begin(x)
+	r.sum(a, b, c)
+	_, word := x.Expected(r.gen)
+	for i, want := range []*Node{&c.Node, &b.Node, &a.Node, nil} {
+		require.Same(t, want, x.Recent(word, i))
+	}
+	w.end(r, 3)
+	for _, srcs := range [][]*cell{{a}, {b}, {a}} { // whoever asks has no lock: its word may be of a build that is over
+		require.Nil(t, x.Recent(word+onePlace, 0))
+		r = w.begin(x)
+		w.end(r, r.sum(srcs...))
+	}
+	require.Nil(t, x.plan.Load())
+	require.Nil(t, x.Recent(word, 0))
+}
+
+func TestAPlanThatHeldIsKept(t *testing.T) { // memory: one that is made anew says the same
+	w := newWorld(t)
+	a := w.state("a", 1)
+	x := w.sum("x", a)
+	for range 3 {
+		w.fresh(a)
+		w.build(x)
+	}
+	p := x.plan.Load()
+	require.NotNil(t, p)
+	require.Same(t, &p.room[0], &p.srcs[0], "of one watch it is one piece")
+	w.build(x)
+	require.Same(t, p, x.plan.Load())
 }
 
 func TestABuildFindsWhatItWatchesBehindTheMarkOfAnother(t *testing.T) { // P8: a value is watched once

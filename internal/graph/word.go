@@ -118,10 +118,11 @@ func (n *Node) freeze() {
 	}
 }
 
-// thaw undoes freeze, if the build has watched what the last one did so far.
+// thaw undoes freeze, if the running synchronous build has watched what the last one did so
+// far.
 func (n *Node) thaw() {
-	if gen := n.Gen(); gen != 0 && n.phase == Building && n.plan.Load() != nil && len(n.deps) == int(n.old) && n.cursor <= maxPlace {
-		n.Word.Store(gen<<genShift | uint64(n.cursor)<<placeShift | open)
+	if n.plan.Load() != nil && len(n.deps) == int(n.old) && n.cursor <= maxPlace {
+		n.Word.Store(n.Gen()<<genShift | uint64(n.cursor)<<placeShift | open)
 	}
 }
 

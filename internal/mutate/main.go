@@ -4,8 +4,8 @@
 //
 //	go -C internal/mutate run . -root ../.. -test 'go test -short ./internal/graph' internal/graph
 //
-// No file of the tree is touched: mutants are built with -overlay. One that does not compile is not counted; one that
-// runs into the time limit is killed.
+// No file of the tree is touched: all mutants are built into one program, with -overlay. One that does not compile is not
+// counted; one that runs into the time limit is killed.
 package main
 
 // This file owns the command: which mutants are run, and what is printed.
@@ -56,7 +56,7 @@ func run(args []string, out io.Writer) (ok bool, err error) {
 		}
 		return nil
 	})
-	fs.DurationVar(&o.limit, "limit", 20*time.Second, "how long the tests may take for one mutant, builds aside")
+	fs.DurationVar(&o.limit, "limit", 20*time.Second, "how long the tests may take for one mutant")
 	fs.StringVar(&o.survivors, "survivors", "", "a `file` of equivalent mutants, relative to root: what is printed of one, \" | \" and why")
 	fs.StringVar(&o.again, "again", "", "only the mutants that this `file` names as the output of a run does")
 	fs.StringVar(&o.lines, "lines", "", "only these `lines` of the files, 10 or 10-40")
@@ -93,7 +93,7 @@ func run(args []string, out io.Writer) (ok bool, err error) {
 		}
 		return true, nil
 	}
-	return o.all(ms, known, out)
+	return o.all(fs.Arg(0), ms, known, out)
 }
 
 // collect finds the mutants of the files of dir, all but tests unless they are named.

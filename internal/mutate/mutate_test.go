@@ -50,6 +50,38 @@ func TestOperators(t *testing.T) {
 	}
 }
 
+// A copy of a function is called as the function is, whatever its parameters are called.
+func TestCopies(t *testing.T) {
+	for _, c := range []struct{ src, head, call string }{
+		{"func F() { f() }", "func F_mutant1()", "F_mutant1(); return"},
+		{"func F(int, string) bool { return f() }", "func F_mutant1(parameter0 int, parameter1 string) bool", "return F_mutant1(parameter0, parameter1)"},
+		{"func F(_ int, b string, c ...T) { f() }", "func F_mutant1(parameter0 int, b string, c ...T)", "F_mutant1(parameter0, b, c...); return"},
+		{"func F[K comparable, V any](m map[K]V) (v V, err error) { f(); return }", "func F_mutant1[K comparable, V any](m map[K]V) (v V, err error)", "return F_mutant1[K, V](m)"},
+		{"func (*T[K]) F(a, b int) { f() }", "func (receiver0 *T[K]) F_mutant1(a int, b int)", "receiver0.F_mutant1(a, b); return"},
+	} {
+		src := "package p\n\n// F is documented.\n" + c.src + "\n"
+		ms, err := find("f.go", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, pkg, owner, err := together("f.go", []byte(src), map[int]mutant{1: ms[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"// F is documented.\n" + strings.Replace(c.head, "_mutant1", "", 1) + " { switch chosenMutant { case 1: " + c.call + "; }; ", "\n" + c.head + " {"} {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("no %q in\n%s", want, out)
+			}
+		}
+		lines := strings.Split(string(out), "\n")
+		for i, line := range lines {
+			if isCopy := strings.HasPrefix(line, c.head+" {"); pkg != "p" || isCopy && owner[i+1] != 1 || owner[4] != 0 {
+				t.Errorf("line %d of\n%s", i+1, out)
+			}
+		}
+	}
+}
+
 // mutate runs the command on testdata/tiny.
 func mutate(t *testing.T, args ...string) (out string, ok bool) {
 	t.Helper()
@@ -70,7 +102,7 @@ func TestRun(t *testing.T) {
 	for _, want := range []string{
 		"\ntestdata/tiny/tiny.go:6: Max: a > b -> a >= b\n",
 		"\nkilled testdata/tiny/tiny.go:6: Max: a > b -> !(a > b)\n",
-		"\nkilled testdata/tiny/tiny.go:15: Count: k++ -> (nothing)\n", // for ever
+		"\nkilled by time testdata/tiny/tiny.go:15: Count: k++ -> (nothing)\n",
 		"\nbroken testdata/tiny/tiny.go:31: Same: b = v -> (nothing)\n",
 		"\ntestdata/tiny/tiny.go:23: Must: panic(\"no\") -> (nothing)\n",
 		"\ntestdata/tiny/tiny.go:36: Forgotten: *on = true -> (nothing)\n",
@@ -89,7 +121,7 @@ func TestRun(t *testing.T) {
 		return k
 	}
 	alive, killed := count("testdata"), count("killed ")
-	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "15 mutants: 12 killed, 0 equivalent, 3 survived; score 80.0 %") || alive != 3 || killed != 12 {
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "15 mutants: 12 killed, 2 of them by time, 0 equivalent, 3 survived; score 80.0 %") || alive != 3 || killed != 12 {
 		t.Errorf("%d survived, %d were killed: %s", alive, killed, last)
 	}
 }

@@ -3,26 +3,21 @@ package main
 // This file runs tests against mutants, one at a time.
 
 import (
-	"bytes"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
-type outcome int
+// wait is how long what is left behind by a command may keep its output open.
+const wait = time.Second
 
-const (
-	survived outcome = iota
-	killed
-	broken // does not compile
-)
-
-// all runs ms and prints those that survive and the score.
-func (o *options) all(ms []mutant, known map[string]bool, out io.Writer) (ok bool, err error) {
+// all runs ms, which are of dir, and prints those that survive and the score.
+func (o *options) all(dir string, ms []mutant, known map[string]bool, out io.Writer) (ok bool, err error) {
 	if len(o.tests) == 0 {
 		return false, fmt.Errorf("which -test?")
 	}
@@ -31,49 +26,53 @@ func (o *options) all(ms []mutant, known map[string]bool, out io.Writer) (ok boo
 		return false, err
 	}
 	defer os.RemoveAll(tmp)
-	for _, test := range o.tests { // else each mutant would be called killed
-		if got, text := o.test(test, ""); got != survived {
-			return false, fmt.Errorf("%s fails without a mutant:\n%s", test, text)
-		}
+	equivalent := len(ms)
+	ms = slices.DeleteFunc(ms, func(m mutant) bool { return known[m.key()] })
+	equivalent -= len(ms)
+	overlay, bad, err := o.assemble(dir, ms, tmp)
+	if err != nil {
+		return false, err
 	}
-	kills := make([]int, len(o.tests))
-	count, equivalent, alive := 0, 0, 0
-	for _, m := range ms {
-		if known[m.key()] {
-			count, equivalent = count+1, equivalent+1
+	var commands []command
+	for i, test := range o.tests {
+		c, err := o.compile(test, overlay, filepath.Join(tmp, fmt.Sprint(i, ".test")))
+		if err == nil { // else each mutant would be called killed
+			err = c.run(0)
+		}
+		if err != nil {
+			return false, fmt.Errorf("%s fails without a mutant:\n%w", test, err)
+		}
+		commands = append(commands, c)
+	}
+	kills := make([]int, len(commands))
+	count, alive, late := equivalent, 0, 0
+	for i, m := range ms {
+		if bad[i+1] {
+			o.note(out, "broken", m)
 			continue
 		}
-		overlay, err := o.overlay(m, tmp)
-		if err != nil {
-			return false, err
-		}
-		got, by := survived, 0
-		for ; by < len(o.tests); by++ {
-			if got, _ = o.test(o.tests[by], overlay); got != survived {
-				break
-			}
-		}
-		switch got {
-		case survived:
+		count++
+		var how error
+		by := slices.IndexFunc(commands, func(c command) bool { how = c.run(i + 1); return how != nil })
+		if by < 0 {
 			alive++
 			fmt.Fprintln(out, m)
-		case killed:
-			kills[by]++
-		case broken:
+			continue
 		}
-		if got != broken {
-			count++
+		kills[by]++
+		if strings.Contains(how.Error(), "test timed out") { // is the limit too low?
+			late++
+			o.note(out, "killed by time", m)
+			continue
 		}
-		if o.verbose && got != survived {
-			fmt.Fprintln(out, [...]string{killed: "killed", broken: "broken"}[got], m)
-		}
+		o.note(out, "killed", m)
 	}
 	dead := 0
 	for i, k := range kills {
 		dead += k
 		fmt.Fprintf(out, "%d killed by %s\n", k, o.tests[i])
 	}
-	fmt.Fprintf(out, "%d mutants: %d killed, %d equivalent, %d survived", count, dead, equivalent, alive)
+	fmt.Fprintf(out, "%d mutants: %d killed, %d of them by time, %d equivalent, %d survived", count, dead, late, equivalent, alive)
 	if n := count - equivalent; n > 0 {
 		fmt.Fprintf(out, "; score %.1f %%", 100*float64(dead)/float64(n))
 	}
@@ -81,50 +80,51 @@ func (o *options) all(ms []mutant, known map[string]bool, out io.Writer) (ok boo
 	return alive == 0, nil
 }
 
-// overlay writes m and what makes go build with it.
-func (o *options) overlay(m mutant, tmp string) (path string, err error) {
-	original, err := filepath.Abs(filepath.Join(o.root, filepath.FromSlash(m.file)))
-	if err != nil {
-		return "", err
+func (o *options) note(out io.Writer, what string, m mutant) {
+	if o.verbose {
+		fmt.Fprintln(out, what, m)
 	}
-	src, err := os.ReadFile(original)
-	if err != nil {
-		return "", err
-	}
-	if m.end > len(src) || string(src[m.start:m.end]) != m.before {
-		return "", fmt.Errorf("%s was changed meanwhile", m.file)
-	}
-	changed := filepath.Join(tmp, "mutant.go")
-	mutated := append(append(append([]byte{}, src[:m.start]...), m.after...), src[m.end:]...)
-	if err := os.WriteFile(changed, mutated, 0o644); err != nil {
-		return "", err
-	}
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{original: changed}})
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(tmp, "overlay.json")
-	return path, os.WriteFile(path, list, 0o644)
 }
 
-// test runs one command with an overlay. The time limit is that of go test, which ends the test process itself.
-func (o *options) test(command, overlay string) (outcome, string) {
-	args := []string{"test", "-vet=off", "-failfast", "-ldflags=-w -s", "-gcflags=-N -l", fmt.Sprint("-timeout=", o.limit)}
-	if overlay != "" {
-		args = append(args, "-overlay="+overlay)
+// command is a go test command that has been compiled.
+type command struct {
+	dir, path string
+	args      []string
+}
+
+// compile makes a command of what was given as -test, which ends in one package. The time limit is that of the test
+// process, which ends itself.
+func (o *options) compile(test, overlay, path string) (c command, err error) {
+	words := fields(test)[2:]
+	if len(words) == 0 || strings.HasPrefix(words[len(words)-1], "-") || strings.Contains(test, "...") {
+		return c, errors.New("it must end in one package")
 	}
-	cmd := exec.Command("go", append(args, fields(command)[2:]...)...)
-	cmd.Dir = o.root
-	var text bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &text, &text
-	err := cmd.Run()
-	switch {
-	case err == nil:
-		return survived, ""
-	case strings.Contains(text.String(), "[build failed]") || strings.Contains(text.String(), "[setup failed]"):
-		return broken, text.String()
+	pkg := words[len(words)-1]
+	build := []string{"test", "-c", "-o", path, "-vet=off", "-ldflags=-w -s", "-gcflags=-N -l", "-overlay=" + overlay}
+	c.args = []string{"-test.failfast", fmt.Sprint("-test.timeout=", o.limit)}
+	for _, w := range words[:len(words)-1] {
+		switch {
+		case w == "-race" || strings.HasPrefix(w, "-tags="):
+			build = append(build, w)
+		case strings.HasPrefix(w, "-"):
+			c.args = append(c.args, "-test."+strings.TrimLeft(w, "-"))
+		default:
+			c.args = append(c.args, w)
+		}
 	}
-	return killed, text.String()
+	if said, err := output(o.root, nil, "go", append(build, pkg)...); err != nil {
+		return c, errors.New(said)
+	}
+	c.dir, c.path = filepath.Join(o.root, filepath.FromSlash(pkg)), path
+	return c, nil
+}
+
+// run runs c with mutant k, or with none, and returns how it fails.
+func (c command) run(k int) error {
+	if said, err := output(c.dir, []string{fmt.Sprint(chosen, "=", k)}, c.path, c.args...); err != nil {
+		return errors.New(said)
+	}
+	return nil
 }
 
 // fields is strings.Fields, but leaves what is in single quotes together.
