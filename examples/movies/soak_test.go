@@ -52,8 +52,8 @@ func TestSoak(t *testing.T) {
 	var first soak.Rest
 	n, each := soak.Phases(d)
 	for i := range n {
-		page := st.service.pages.Of(1)
-		slow := weir.Listen(container, page, func(_, _ weir.AsyncValue[filmPage]) { beside.Slow(soakSlow) }, weir.OnError(func(error) {}))
+		page := st.service.pages.Of(slowPage)
+		slow := weir.Listen(container, page, func(_, _ weir.AsyncValue[filmPage]) { beside.Slow(soakSlow) }, weir.OnError(func(error) { beside.Slow(soakSlow) }))
 		stop, probed := make(chan struct{}), make(chan struct{})
 		go func() {
 			defer close(probed)
