@@ -38,6 +38,7 @@ func FuzzInspector(f *testing.F) {
 	f.Add("a\nb\r\u2028c", "\x00\xff", "\u202e", "GET", "format=stream", "x-1", byte(3))
 	f.Add("data: x\n\nevent: y", "id: 1", "retry: 1", "GET", "format=timeline", "", byte(4))
 	f.Add("end\n  n0 --> n1", "", "", "POST", "action=dispose-unused", "", byte(5))
+	f.Add("x", "", "", "POST", "action=dispose-unused", "", byte(1))
 	f.Add("x", "", "", "POST", "action=invalidate&id=0", "", byte(6))
 	f.Add("x", "", "", "POST", "action=cancel&id=ffffffffffffffff", "", byte(7))
 	f.Add("x", "", "", "TRACE", "%zz&;&format=json&format=dot", "-", byte(0))
