@@ -35,6 +35,7 @@ var arrows = []struct {
 	{".", []string{arrowStd, arrowModule + "/internal/graph"}},
 	{"internal/graph", []string{"sync/atomic"}}, // not even fmt: see arrowExtra
 	{"internal/mutate", []string{arrowStd}},     // a command, and a module of its own
+	{"internal/soak", []string{arrowStd}},       // of the tests of examples, and of nothing else
 	{"weirtest", []string{arrowStd, arrowModule}},
 	{"inspect", []string{arrowStd, arrowModule}},
 	{"examples/...", []string{arrowStd, arrowModule, arrowModule + "/inspect"}},

@@ -369,6 +369,7 @@ func TestG5FlushWaitsForADeliveryThatHasBegun(t *testing.T) {
 
 func TestG5AfterCloseAndFlushTheCallbacksMemoryIsOurs(t *testing.T) {
 	// What the guarantee is for: free what the callback uses. Under the race detector; planted bug: as in the two tests above.
+	needsPreemption(t)
 	guard(t, func(t *testing.T) {
 		c := newContainer(t)
 		n := listenState(0)

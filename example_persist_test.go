@@ -103,6 +103,7 @@ func ExampleExpiry() {
 	c := weir.NewContainer()
 	best.Notifier(c).Set(1200)
 	_ = c.Shutdown(context.Background())
+	time.Sleep(time.Millisecond) // not every clock ticks in between by itself
 	later := weir.NewContainer()
 	defer later.Shutdown(context.Background())
 	fmt.Println(weir.Read(later, best))

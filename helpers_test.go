@@ -50,6 +50,15 @@ func bubble(t *testing.T, body func(t *testing.T)) {
 	})
 }
 
+// needsPreemption skips, where there is one thread and no preemption, a test in which a goroutine goes on and on without
+// ever waiting for anything: no other would run again, a watchdog neither.
+func needsPreemption(t *testing.T) {
+	t.Helper()
+	if runtime.GOARCH == "wasm" {
+		t.Skip("wasm has one thread and no preemption: a goroutine of this test that never waits would keep all others from running")
+	}
+}
+
 func watchdog(t *testing.T, fn func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -79,6 +79,9 @@ func (q quote) line(symbol string, newest bool) string {
 	return fmt.Sprintf("%s %s %s %s\n", verb, symbol, q.month, price)
 }
 
+// maxPrice is more than any share costs. What is more is a mistake, and would make sums that JSON has no words for.
+const maxPrice = 1e9
+
 // parseQuote reads a line of the feed.
 func parseQuote(symbol, line string) (q quote, newest bool, err error) {
 	fields := strings.Fields(line)
@@ -90,7 +93,7 @@ func parseQuote(symbol, line string) (q quote, newest bool, err error) {
 		return q, newest, nil
 	}
 	q.price, err = strconv.ParseFloat(fields[3], 64)
-	if err != nil || !(q.price > 0) {
+	if err != nil || !(q.price > 0 && q.price <= maxPrice) {
 		return q, false, fmt.Errorf("the feed of %s says %q", symbol, line)
 	}
 	return q, newest, nil

@@ -5,7 +5,9 @@ package main
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -139,8 +141,8 @@ func (w *web) getFeeds(rw http.ResponseWriter, _ *http.Request) {
 
 // putHoldings makes the body the portfolio. When Set returns, what follows from it has been delivered.
 func (w *web) putHoldings(rw http.ResponseWriter, r *http.Request) {
-	var held holdings
-	if err := json.NewDecoder(http.MaxBytesReader(rw, r.Body, 1<<12)).Decode(&held); err != nil {
+	held, err := parseHoldings(http.MaxBytesReader(rw, r.Body, 1<<12))
+	if err != nil {
 		http.Error(rw, fmt.Sprintf("holdings must be like {\"AAPL\": 10}: %v", err), http.StatusBadRequest)
 		return
 	}
@@ -152,4 +154,19 @@ func (w *web) putHoldings(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.board.holdings.Set(w.board.container, held)
 	rw.WriteHeader(http.StatusNoContent)
+}
+
+// parseHoldings reads one JSON object with nothing after it.
+func parseHoldings(in io.Reader) (held holdings, err error) {
+	d := json.NewDecoder(in)
+	if err := d.Decode(&held); err != nil {
+		return nil, err
+	}
+	if held == nil {
+		return nil, errors.New("null is none")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something after the end")
+	}
+	return held, nil
 }

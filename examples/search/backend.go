@@ -214,6 +214,8 @@ func (c *backendClient) search(ctx context.Context, query string, found func(hit
 		switch {
 		case l.Hit != nil:
 			found(*l.Hit)
+		case l.Scanned < 0 || l.Scanned > l.Total:
+			return fmt.Errorf("the backend says that %d of %d are through", l.Scanned, l.Total)
 		case l.Total > 0:
 			progress(float64(l.Scanned) / float64(l.Total))
 			if l.Scanned == l.Total {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -100,7 +101,13 @@ func taskID(w http.ResponseWriter, r *http.Request) (id int, ok bool) {
 func readJSON(w http.ResponseWriter, r *http.Request, v any) bool {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	err := d.Decode(v)
+	if err == nil {
+		if _, end := d.Token(); !errors.Is(end, io.EOF) {
+			err = errors.New("there is something after the end")
+		}
+	}
+	if err != nil {
 		http.Error(w, "the body must be one JSON object: "+err.Error(), http.StatusBadRequest)
 		return false
 	}
