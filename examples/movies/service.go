@@ -59,31 +59,36 @@ func newService(fetch fetchFunc, p pace) *service {
 			ref.OnResume(func() { s.tally.add(n, onResume) })  // somebody came back before the delay was over
 			ref.OnDispose(func() { s.tally.add(n, disposed) }) // this build is over, ctx is cancelled
 
+			// A page is kept for cacheFor although nobody asks, a failure for the delay. The timer ends both then although
+			// somebody asks: each request that is answered at once starts the delay again, so a page that is asked for more
+			// often than that would stay for ever. Deferred, so that it holds for a fetch that panics too.
+			keep := p.delay
+			defer func() {
+				ref.CacheFor(keep)
+				time.AfterFunc(keep, ref.InvalidateSelf) // does nothing if this build is over by then
+			}()
+
 			// ctx is this build's own. No client's context is its parent, so no client's going away can cancel it: it ends when
-			// nobody wants the page (ErrDisposed), by Timeout (context.DeadlineExceeded), by Cancel (ErrCanceled), or with
-			// the container (ErrContainerClosed). The cause says which.
+			// nobody wants the page (ErrDisposed), by Cancel (ErrCanceled), or with the container (ErrContainerClosed). The
+			// cause says which. A fetch that takes too long fails here, and not by the option Timeout, whose failure is that of
+			// a build that is over: InvalidateSelf could not end it.
+			ctx, stop := context.WithTimeout(ctx, p.timeout)
+			defer stop()
 			page, err := fetch(ctx, n)
 			if cause := context.Cause(ctx); cause != nil {
 				s.recordCause(n, cause)
 				s.tally.add(n, cutOff)
-				return filmPage{}, cause // nobody sees it: a build that is over has no result
+				return filmPage{}, cause
 			}
-			// A page is kept for cacheFor although nobody asks, a failure for the delay. The timer ends both then although
-			// somebody asks: each request that is answered at once starts the delay again, so a page that is asked for more
-			// often than that would stay for ever. Said here and not at the top, so that it holds for what was fetched only.
-			keep := p.cacheFor
-			if err != nil {
-				keep = p.delay
+			if err == nil {
+				keep = p.cacheFor
 			}
-			ref.CacheFor(keep)
-			time.AfterFunc(keep, ref.InvalidateSelf) // does nothing if this build is over by then
 			return page, err
 		})
 	},
 		weir.Name("pages"),
 		weir.AutoDispose(),         // drop a page that nobody uses, and stop its fetch;
 		weir.DisposeDelay(p.delay), // not at once, though: the next client may be here in a moment
-		weir.Timeout(p.timeout),
 	)
 	return s
 }

@@ -219,12 +219,42 @@ func TestDeadline(t *testing.T) {
 		first := call(s, "GET", 3)
 		time.Sleep(timeout / 2)
 		second := call(s, "GET", 3) // the deadline is the fetch's, not each client's
-		first.want(t, http.StatusGatewayTimeout, timeout)
-		second.want(t, http.StatusGatewayTimeout, timeout/2)
-		time.Sleep(unwinding)
+		first.want(t, http.StatusGatewayTimeout, timeout+unwinding)
+		second.want(t, http.StatusGatewayTimeout, timeout/2+unwinding)
 		counts(t, s, 3, map[event]int{built: 1, cutOff: 1, answered: 0, left: 0})
 		because(t, s, 3, context.DeadlineExceeded)
 	})
+}
+
+// However often it is asked for, a failure is not the answer for longer than the delay: neither that of a fetch that took too
+// long nor that of one that panicked.
+func TestFailuresUnderLoad(t *testing.T) {
+	for name, fetch := range map[string]fetchFunc{
+		"too long": func(ctx context.Context, _ int) (filmPage, error) { <-ctx.Done(); return filmPage{}, ctx.Err() },
+		"panic":    func(context.Context, int) (filmPage, error) { panic("on purpose") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fetches := 0
+				s := newService(func(ctx context.Context, n int) (filmPage, error) {
+					if fetches++; fetches == 1 {
+						return fetch(ctx, n)
+					}
+					return filmPage{}, nil
+				}, pace{delay: delay, cacheFor: cacheFor, timeout: timeout})
+				defer s.container.Close()
+				call(s, "GET", 1).want(t, map[string]int{"too long": http.StatusGatewayTimeout, "panic": http.StatusBadGateway}[name], map[string]time.Duration{"too long": timeout}[name])
+				for range 9 {
+					time.Sleep(delay / 10)
+					if call(s, "GET", 1); fetches != 1 {
+						t.Fatalf("%d fetches", fetches)
+					}
+				}
+				time.Sleep(delay/10 + tick)
+				call(s, "GET", 1).want(t, 200, 0)
+			})
+		})
+	}
 }
 
 func TestCancelButton(t *testing.T) {
