@@ -16,7 +16,6 @@ type waiting struct{}
 func (*tree) point()      {}
 func (*Container) point() {}
 func (*element) point()   {}
-func (*sub) point()       {}
 func (*cell[S]) point()   {}
 
 func (*tree) begins()      {}

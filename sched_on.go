@@ -63,12 +63,6 @@ func (c *Container) point() { c.tree.point() }
 func (e *element) point()   { e.c.tree.point() }
 func (x *cell[S]) point()   { x.element.point() }
 
-func (s *sub) point() {
-	if s.e != nil {
-		s.e.point()
-	}
-}
-
 // begins is the first call of each goroutine that the library makes.
 func (t *tree) begins() {
 	if s := t.mu.by; s != nil {
