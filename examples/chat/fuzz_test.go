@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("message 1 alice hello\nmessage 2 bob how are you?", 0)
 	f.Add("message 9223372036854775807 a b\nmessage 1 a b\nmessage 2 a b", 1)
 	f.Add("message -1 a b\nmessage 0 a b\nmessage +7 a b\nmessage 007 a  ", -5)
-	f.Add("subscribed tea\nmessage 3   \nmessage 4 \x00 \xff", -9223372036854775808)
+	f.Add("subscribed tea\nmessage 3   \nmessage 4 \x00 \xff", math.MinInt)
 	f.Fuzz(func(t *testing.T, said string, seen int) {
 		var l log
 		for line := range strings.SplitSeq(said, "\n") {
