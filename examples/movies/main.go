@@ -46,6 +46,7 @@ func serve(ctx context.Context, out io.Writer, addr string, p pace) error {
 		return err
 	}
 	st.upstream.hold(lastPage)
+	logEvents(out, st.upstream.tally, st.service.tally) // before anybody is told where to ask
 	url := st.serviceServer.url
 	fmt.Fprintf(out, "serving %s (upstream takes %v, dispose delay %v, cache %v, timeout %v); try\n", url, p.latency, p.delay, p.cacheFor, p.timeout)
 	fmt.Fprintf(out, "  curl '%s/movies?page=1'             a page; ^C it, and see the upstream's request go %v later\n", url, p.delay)
@@ -53,7 +54,6 @@ func serve(ctx context.Context, out io.Writer, addr string, p pace) error {
 	fmt.Fprintf(out, "  curl -X DELETE '%s/movies?page=%d'  the cancel button\n", url, lastPage)
 	fmt.Fprintf(out, "  curl '%s/stats'\n", url)
 	fmt.Fprintf(out, "  %s/debug/weir/                 in a browser: who waits for what, live\n", url)
-	logEvents(out, st.upstream.tally, st.service.tally)
 	<-ctx.Done()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.timeout)
 	defer cancel()
