@@ -199,19 +199,8 @@ func (s *soakClients) stare(chance *rand.Rand, path string, stopping <-chan stru
 // ask makes a request with the status that it must have.
 func (s *soakClients) ask(method, path, body string, want int) {
 	s.counts.Add(method)
-	req, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
-	if err != nil {
+	if err := soak.Ask(s.http, method, s.url+path, body, want); err != nil {
 		s.faults.Add("%v", err)
-		return
-	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		s.faults.Add("%s %s: %v", method, path, err)
-		return
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != want {
-		s.faults.Add("%s %s %s: %s, %v, want %d", method, path, body, resp.Status, err, want)
 	}
 }
 

@@ -1,11 +1,13 @@
 // Package soak holds what the soak tests of the examples share: a crowd of clients that comes and goes until it is told
-// to stop, what must be left of it at rest, and how long a call takes beside something slow. A test that uses it has its
-// own clients, faults and checks, which is where the reader of that test wants to find them.
+// to stop, a request and the answer it must have, what must be left at rest, and how long a call takes beside something
+// slow. A test that uses it has its own clients, faults and checks, which is where its reader wants to find them.
 package soak
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -80,6 +82,23 @@ func Pause(d time.Duration, stopping <-chan struct{}) {
 	case <-timer.C:
 	case <-stopping:
 	}
+}
+
+// Ask makes a request and reads the answer, which must have the status want.
+func Ask(client *http.Client, method, url, body string, want int) error {
+	req, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err // names the method and the url
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != want {
+		return fmt.Errorf("%s %s %s: %s, %v, want %d", method, url, body, resp.Status, err, want)
+	}
+	return nil
 }
 
 // Up returns a time of up to limit.
