@@ -31,7 +31,7 @@ type hub struct {
 
 	mu      sync.Mutex
 	rooms   map[string]log      // guarded by mu, as all below
-	clients map[*hubClient]bool // connected now
+	clients map[*hubClient]bool // connected, and not hung up on
 	closed  bool
 }
 
@@ -173,7 +173,7 @@ func (h *hub) write(c *hubClient, gone <-chan struct{}) {
 func (h *hub) due(c *hubClient) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if c.room == "" || c.paused {
+	if !h.clients[c] || c.room == "" || c.paused {
 		return ""
 	}
 	var lines strings.Builder
@@ -186,13 +186,15 @@ func (h *hub) due(c *hubClient) string {
 	return lines.String()
 }
 
-// dropAll hangs up on all clients, as a room server does that is restarted.
+// dropAll hangs up on all clients, as a room server does that is restarted. What is posted afterwards is sent to none of them, though
+// their goroutines may not have noticed yet.
 func (h *hub) dropAll() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for c := range h.clients {
 		c.conn.Close()
 	}
+	clear(h.clients)
 }
 
 // close ends the server. Afterwards no goroutine of it is left.
