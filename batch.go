@@ -1,35 +1,8 @@
 package weir
 
-// This file owns Batch: writes that are staged and applied in one step (rule P6).
+// This file owns Batch: what was staged in a Tx is applied in one step (rule P6).
 
-import (
-	"sync"
-	"sync/atomic"
-
-	"github.com/weir-go/weir/internal/graph"
-)
-
-// Tx is the scope of one [Container.Batch]. State that is read through it shows what was
-// staged; everything else is as in the container. Once the batch is over, using it is a
-// *UsageError (rule D7).
-type Tx struct {
-	c      *Container
-	over   atomic.Bool
-	mu     sync.Mutex // guards writes: a Tx may be used by several goroutines
-	writes []staged
-	few    [2]staged // room for the first ones
-}
-
-func (*Tx) scope() {}
-
-// staged is one state's write to come.
-type staged struct {
-	c    *Container // where it is
-	p    writable
-	next any    // a pointer to the value, nil for a small one
-	word uint64 // a small one
-	by   *seat  // the notifier that it was written through, if it was
-}
+import "github.com/weir-go/weir/internal/graph"
 
 // writable is a provider whose value may be written, without its type.
 type writable interface {
@@ -39,14 +12,18 @@ type writable interface {
 	// apply makes w the value, or tells those who want to hear of a value that is the
 	// same; the lock is held.
 	apply(e *element, w *staged, change bool)
-	// setAlone writes w, the only write of tx.
-	setAlone(tx *Tx, w *staged)
+	// setAlone writes w, all there is of a batch of c.
+	setAlone(c *Container, w staged)
 	// raw returns a pointer to w's value.
 	raw(w *staged) any
 }
 
-func (p *provider[T]) setAlone(tx *Tx, w *staged) {
-	p.write(place{c: w.c, via: tx.c, by: w.by}, "Batch", nil, p.staged(w))
+func (p *provider[T]) setAlone(c *Container, w staged) {
+	at := place{c: w.c, by: w.by}
+	if c != w.c {
+		at.via = c
+	}
+	p.write(at, "Batch", nil, p.staged(&w))
 }
 
 func (p *provider[T]) raw(w *staged) any {
@@ -90,81 +67,6 @@ func (p *provider[T]) apply(e *element, w *staged, change bool) {
 	}
 }
 
-func (tx *Tx) usable(p *base, op string) {
-	if tx.over.Load() {
-		misuse(p, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
-	}
-}
-
-// end makes the writes commit's alone.
-func (tx *Tx) end() {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	tx.over.Store(true)
-}
-
-// staged returns what was staged for p, if something was.
-func (tx *Tx) staged(c *Container, p *base) (w staged, ok bool) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if i := tx.lookup(c, p); i >= 0 {
-		return tx.writes[i], true
-	}
-	return w, false
-}
-
-// lookup returns where p's write is, or -1.
-func (tx *Tx) lookup(c *Container, p *base) int {
-	for i := range tx.writes {
-		if tx.writes[i].c == c && tx.writes[i].p.identity() == p {
-			return i
-		}
-	}
-	return -1
-}
-
-// stage is Update through a Tx, or Set of next if f is nil.
-func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
-	tx, c := at.tx, at.c
-	for {
-		var old staged
-		before, v := false, next
-		if f != nil {
-			var last T
-			switch old, before = tx.staged(c, &p.base); {
-			case before:
-				last = p.staged(&old)
-			case c.closing.Load():
-				return p.discard(at, f, next) // nothing will be applied
-			default:
-				last = p.seen(place{c: c}.readSlow(&p.base, false))
-			}
-			v = f(last)
-		}
-		tx.mu.Lock()
-		if tx.over.Load() {
-			tx.mu.Unlock()
-			tx.usable(&p.base, "a write")
-		}
-		i := tx.lookup(c, &p.base)
-		if f != nil && (before != (i >= 0) || before && tx.writes[i] != old) {
-			tx.mu.Unlock()
-			continue
-		}
-		if tx.writes == nil {
-			tx.writes = tx.few[:0]
-		}
-		if i < 0 {
-			i = len(tx.writes)
-			tx.writes = append(tx.writes, staged{c: c, p: p})
-		}
-		p.stage(&tx.writes[i], v)
-		tx.writes[i].by = at.by
-		tx.mu.Unlock()
-		return v
-	}
-}
-
 // Batch runs fn and applies what it wrote through tx in one step, followed by one turn:
 // nobody sees some of the writes without the others. If fn panics nothing is applied.
 // Elements that are not built yet are built first (rule P11). Invalidate is not staged
@@ -174,18 +76,19 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 	if fn == nil {
 		misuse(nil, "Batch needs a function")
 	}
-	tx := &Tx{c: c}
-	func() {
-		defer tx.end()
-		fn(tx)
+	tx := newTx(c)
+	s := tx.writes
+	alone, only := staged{}, false
+	defer func() {
+		if !only {
+			s.free()
+		}
 	}()
-	switch len(tx.writes) {
-	case 0:
-	case 1: // nothing of it could be seen without the rest
-		w := &tx.writes[0]
-		w.p.setAlone(tx, w)
-	default:
-		tx.commit()
+	fn(tx)
+	if alone, only = s.end(); only { // nothing of it could be seen without the rest
+		alone.p.setAlone(c, alone)
+	} else if len(s.all) > 0 {
+		s.commit(c)
 	}
 }
 
@@ -204,15 +107,13 @@ type targets []target
 
 // commit compares what was written with what is there, without the lock, and applies it in one
 // step; if somebody was there in between it compares again.
-func (tx *Tx) commit() {
-	c := tx.c
+func (s *staging) commit(c *Container) {
 	t := c.tree
-	var room [4]target
 	var a after
-	all := targets(room[:])
-	if len(tx.writes) > len(all) {
-		all = make(targets, len(tx.writes))
+	if len(s.room) < len(s.all) {
+		s.room = make(targets, cap(s.all))
 	}
+	all := s.room[:len(s.all)]
 	done, held := false, false
 	defer func() {
 		if !done { // the user's function panicked, or the container is closed
@@ -224,9 +125,9 @@ func (tx *Tx) commit() {
 	for c.point(); !c.closing.Load(); c.point() {
 		var n int
 		var whole bool
-		if held = !tx.ready(); !held {
-			n, whole = tx.compare(all)
-		} else if n, whole = tx.compareHeld(all, &a); !whole {
+		if held = !s.ready(); !held {
+			n, whole = s.compare(all)
+		} else if n, whole = s.compareHeld(all, &a); !whole {
 			return
 		}
 		t.mu.Lock()
@@ -246,9 +147,9 @@ func (tx *Tx) commit() {
 
 // ready reports whether everything that was written is there to be compared, as it mostly
 // is. What is not must be built first, and none of the others be disposed meanwhile.
-func (tx *Tx) ready() bool {
-	for i := range tx.writes {
-		w := &tx.writes[i]
+func (s *staging) ready() bool {
+	for i := range s.all {
+		w := &s.all[i]
 		if w.by != nil && !w.by.sits() || w.c.closing.Load() {
 			return false
 		}
@@ -261,9 +162,9 @@ func (tx *Tx) ready() bool {
 
 // compare compares all writes with what is there, and returns how many. One that is not there,
 // for it was disposed meanwhile, makes it stop.
-func (tx *Tx) compare(to targets) (n int, whole bool) {
-	for i := range tx.writes {
-		w := &tx.writes[i]
+func (s *staging) compare(to targets) (n int, whole bool) {
+	for i := range s.all {
+		w := &s.all[i]
 		e := w.c.table.find(w.p.identity())
 		if e == nil {
 			return n, false
@@ -277,9 +178,9 @@ func (tx *Tx) compare(to targets) (n int, whole bool) {
 
 // compareHeld is compare for what may have to be built first, and is held from then on. A
 // container that is closed makes it stop.
-func (tx *Tx) compareHeld(to targets, a *after) (n int, whole bool) {
-	for i := range tx.writes {
-		w := &tx.writes[i]
+func (s *staging) compareHeld(to targets, a *after) (n int, whole bool) {
+	for i := range s.all {
+		w := &s.all[i]
 		at := place{c: w.c, by: w.by}
 		e, fail := w.c.current(w.p.identity(), at, true, a)
 		if e == nil {

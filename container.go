@@ -16,18 +16,19 @@ import (
 type tree struct {
 	mu        mutex
 	graph     graph.Graph
-	frames    [frames]uintptr     // where the functions begin that the stack is searched for
-	writes    uint64              // from outside: Set, Batch, Invalidate, Cancel
-	spare     []*drive            // not in use
-	runs      int                 // of OnDispose hooks, under way
-	hooked    []*hookWait         // those that wait for a build
-	saves     map[storedKey]*slot // of persisted states
-	observing atomic.Int32        // observers that are being called
-	left      atomic.Uint64       // how often one of them has left a turn to whoever is observed
-	ready     []*Container        // children that may have work for a turn
-	flights   int                 // asynchronous build functions that are running
-	flown     []*flown            // those that wait for a turn
-	loops     []*looping          // loops that builds wait in
+	frames    [frames]uintptr         // where the functions begin that the stack is searched for
+	writes    uint64                  // from outside: Set, Batch, Invalidate, Cancel
+	spare     []*drive                // not in use
+	staging   atomic.Pointer[staging] // of the batch that is running, or the next
+	runs      int                     // of OnDispose hooks, under way
+	hooked    []*hookWait             // those that wait for a build
+	saves     map[storedKey]*slot     // of persisted states
+	observing atomic.Int32            // observers that are being called
+	left      atomic.Uint64           // how often one of them has left a turn to whoever is observed
+	ready     []*Container            // children that may have work for a turn
+	flights   int                     // asynchronous build functions that are running
+	flown     []*flown                // those that wait for a turn
+	loops     []*looping              // loops that builds wait in
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks

@@ -79,7 +79,11 @@ func placeOf(s Scope, p *base, op string) (at place) {
 
 // over reports whether the place is a ref whose build is over, a child that is closed, or
 // a notifier whose life is over.
-func (at place) over() bool {
+func (at *place) over() bool {
+	return (at.ref.e != nil || at.via != nil || at.by != nil) && at.ended()
+}
+
+func (at *place) ended() bool {
 	return at.ref.e != nil && !at.ref.Mounted() || at.via != nil && at.via.closing.Load() || at.gone()
 }
 

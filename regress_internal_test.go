@@ -41,10 +41,10 @@ func TestP6AllOfABatchIsMarkedBeforeAnyOfItIsVisible(t *testing.T) {
 			readable = append(readable, e.readable())
 		}
 	}}
-	tx := &Tx{c: c, writes: []staged{{c: c, p: first}, {c: c, p: b}}}
-	a.stage(&tx.writes[0], 1)
-	b.stage(&tx.writes[1], 1)
-	tx.commit()
+	var s staging
+	a.stage(&s.all[s.add(c, first)], 1)
+	b.stage(&s.all[s.add(c, b)], 1)
+	s.commit(c)
 	require.Equal(t, []bool{false, false, false}, readable, "when the first value is visible")
 	require.Equal(t, []int{1, 1, 1}, []int{Read(c, a), Read(c, b), Read(c, far)})
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func scaleGroups() []group {
-	return []group{sizeGroup(), observerGroup(), readObserverGroup()}
+	return []group{sizeGroup(), batchGroup(1), batchGroup(100), batchGroup(10_000), observerGroup(), readObserverGroup()}
 }
 
 // sizeGroup changes the same 100 states of a container with few elements and of one with many: each has a derived value and a listener.
@@ -41,6 +41,39 @@ func sizeGroup() group {
 	return group{name: "100 states change, each", per: changing, series: []series{
 		{"among 1,000 elements", run(1_000)},
 		{"among 100,000 elements", run(100_000)},
+	}}
+}
+
+// batchGroup writes n states in one step and one after the other; nobody listens.
+func batchGroup(n int) group {
+	run := func(write func(c *weir.Container, states []*weir.StateProvider[int], v int)) func(b *testing.B) {
+		return func(b *testing.B) {
+			c := newContainer(b)
+			states, v, sum := make([]*weir.StateProvider[int], n), 0, 0
+			for i := range states {
+				states[i] = state(0)
+				weir.Read(c, states[i])
+			}
+			for b.Loop() {
+				v++
+				write(c, states, v)
+			}
+			for _, s := range states {
+				sum += weir.Read(c, s)
+			}
+			want(b, "sum", sum, n*v)
+		}
+	}
+	set := func(s weir.Scope, states []*weir.StateProvider[int], v int) {
+		for _, p := range states {
+			p.Set(s, v)
+		}
+	}
+	return group{name: "write " + strconv.Itoa(n) + ", each", per: n, series: []series{
+		{"Set", run(func(c *weir.Container, states []*weir.StateProvider[int], v int) { set(c, states, v) })},
+		{"Batch", run(func(c *weir.Container, states []*weir.StateProvider[int], v int) {
+			c.Batch(func(tx *weir.Tx) { set(tx, states, v) })
+		})},
 	}}
 }
 
