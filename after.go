@@ -24,7 +24,7 @@ type after struct {
 func (a *after) take(b *after) {
 	if b.any() {
 		a.ends.add(&b.ends)
-		a.starts, a.cancels = append(a.starts, b.starts...), append(a.cancels, b.cancels...)
+		a.starts, a.cancels = joint(a.starts, b.starts), joint(a.cancels, b.cancels)
 		b.starts, b.cancels = nil, nil
 	}
 	if b.began[0] != nil {
@@ -36,6 +36,15 @@ func (a *after) take(b *after) {
 	if b.raise != nil && a.raise == nil {
 		a.raise, b.raise = b.raise, nil
 	}
+}
+
+// joint is a and b in one. What is collected goes from one to another for each element that a
+// turn builds, so that a list must not be copied when it goes alone.
+func joint[T any](a, b []T) []T {
+	if len(a) == 0 && len(b) > 0 {
+		return b
+	}
+	return append(a, b...)
 }
 
 // begins notes that the call starts a function of e.

@@ -169,7 +169,9 @@ func (e *element) detach(why error, a *after) {
 		e.rare.joins = nil
 	}
 	for _, s := range l.owned {
-		s.detach()
+		if s != nil {
+			s.detach()
+		}
 	}
 	if l.links > 0 { // they die with the build: nothing may keep e now
 		e.times.since = e.c.now()

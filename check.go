@@ -7,7 +7,6 @@ package weir
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/weir-go/weir/internal/graph"
 )
@@ -78,5 +77,5 @@ func (c *Container) waitedFor(e *element) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(c.postponed, func(x postponed) bool { return x.n == &e.Node })
+	return c.postponed[&e.Node] != 0
 }

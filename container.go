@@ -16,19 +16,20 @@ import (
 type tree struct {
 	mu        mutex
 	graph     graph.Graph
-	frames    [frames]uintptr         // where the functions begin that the stack is searched for
-	writes    uint64                  // from outside: Set, Batch, Invalidate, Cancel
-	spare     []*drive                // not in use
-	staging   atomic.Pointer[staging] // of the batch that is running, or the next
-	runs      int                     // of OnDispose hooks, under way
-	hooked    []*hookWait             // those that wait for a build
-	saves     map[storedKey]*slot     // of persisted states
-	observing atomic.Int32            // observers that are being called
-	left      atomic.Uint64           // how often one of them has left a turn to whoever is observed
-	ready     []*Container            // children that may have work for a turn
-	flights   int                     // asynchronous build functions that are running
-	flown     []*flown                // those that wait for a turn
-	loops     []*looping              // loops that builds wait in
+	frames    [frames]uintptr          // where the functions begin that the stack is searched for
+	writes    uint64                   // from outside: Set, Batch, Invalidate, Cancel
+	spare     []*drive                 // not in use
+	staging   atomic.Pointer[staging]  // of the batch that is running, or the next
+	runs      int                      // of OnDispose hooks, under way
+	hooked    []*hookWait              // those that wait for a build
+	saves     map[storedKey]*slot      // of persisted states
+	observing atomic.Int32             // observers that are being called
+	left      atomic.Uint64            // how often one of them has left a turn to whoever is observed
+	ready     []graph.List[*Container] // children that may have work for a turn, by depth
+	readies   int                      // how many
+	flights   int                      // asynchronous build functions that are running
+	flown     []*flown                 // those that wait for a turn
+	loops     []*looping               // loops that builds wait in
 }
 
 // Container owns elements: it resolves providers, counts who uses each, runs their hooks
@@ -54,8 +55,9 @@ type Container struct {
 	listed   bool          // in tree.ready
 	resting  chan struct{} // closed when a closed container has come to rest
 
-	postponed     []postponed // what a turn left to the builds of others, and will come back to
-	postponements uint64      // how many there ever were
+	postponed     map[*graph.Node]uint64 // what a turn left to the builds of others, and will come back to: each has a number
+	postponements uint64                 // the latest
+	tidyAt        int                    // when this many have been put off, what is moot is forgotten
 
 	children   *Container        // the newest; the others by next
 	prev, next *Container        // siblings
@@ -79,7 +81,7 @@ type Container struct {
 	depth        int
 
 	// Guarded by tree.mu.
-	overrides []override
+	overrides overrides
 	ctx       context.Context // made when it is first needed
 	cancel    context.CancelCauseFunc
 	values    context.Context // ctx without its end: the parent of all builds
@@ -174,8 +176,8 @@ func (c *Container) plant() {
 // join makes c a child of its parent.
 func (c *Container) join() {
 	p := c.parent
-	for i := range c.overrides {
-		if o := c.overrides[i].p; !o.settings().scoped {
+	for i := range c.overrides.all {
+		if o := c.overrides.all[i].p; !o.settings().scoped {
 			misuse(o, "overridden in a child container: give it the option Scoped(), or override it in the root")
 		}
 	}
@@ -304,7 +306,12 @@ func (c *Container) occupy() {
 func (c *Container) makeReady() {
 	if c.parent != nil && !c.listed {
 		c.listed = true
-		c.tree.ready = append(c.tree.ready, c)
+		t := c.tree
+		for len(t.ready) <= c.depth {
+			t.ready = append(t.ready, graph.List[*Container]{})
+		}
+		t.ready[c.depth].Push(c)
+		t.readies++
 	}
 }
 

@@ -5,6 +5,7 @@ package weir
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/weir-go/weir/internal/graph"
@@ -61,38 +62,41 @@ type flusher struct {
 	upTo  uint64 // then it waits for what was put off up to this number
 }
 
-// postponed is an element that a turn has put off because of somebody else's build.
-type postponed struct {
-	n      *graph.Node
-	number uint64 // of the container's
-}
-
 // postpone puts n off until the build of e is done: [element.woken] has a turn come back to
 // it then, and a Flush waits for that. The lock is held.
 func (c *Container) postpone(n *graph.Node, e *element) {
 	e.followUps = &followUp{n, e.followUps}
-	c.postponed = slices.DeleteFunc(c.postponed, postponed.moot)
+	if len(c.postponed) >= c.tidyAt { // not each time: there may be thousands
+		maps.DeleteFunc(c.postponed, func(n *graph.Node, _ uint64) bool { return moot(n) })
+		c.tidyAt = 2*len(c.postponed) + 16
+	}
+	if c.postponed == nil {
+		c.postponed = map[*graph.Node]uint64{}
+	}
 	c.postponements++
-	if !slices.ContainsFunc(c.postponed, func(x postponed) bool { return x.n == n }) { // else it has waited from then on
-		c.postponed = append(c.postponed, postponed{n, c.postponements})
+	if c.postponed[n] == 0 { // else it has waited from then on
+		c.postponed[n] = c.postponements
 	}
 }
 
-// moot reports whether there is nothing to come back to. An entry stays until then: what
-// was put off may be put off again, and a Flush that waits for it waits on.
-func (x postponed) moot() bool { return x.n.Fresh() || !x.n.Wanted() }
+// moot reports whether there is nothing to come back to in n. What was put off is kept in
+// mind until then: it may be put off again, and a Flush that waits for it waits on.
+func moot(n *graph.Node) bool { return n.Fresh() || !n.Wanted() }
 
 // caughtUp notes that a turn has brought n up to date, though it may be stale again by now.
 func (c *Container) caughtUp(n *graph.Node) {
 	if len(c.postponed) > 0 {
-		c.postponed = slices.DeleteFunc(c.postponed, func(x postponed) bool { return x.n == n })
+		delete(c.postponed, n)
 	}
 }
 
 // waits reports whether f has to wait for something that was put off.
 func (c *Container) waits(f flusher) bool {
-	for _, x := range c.postponed {
-		if x.number <= f.upTo && !x.moot() {
+	for n, number := range c.postponed {
+		switch {
+		case moot(n):
+			delete(c.postponed, n)
+		case number <= f.upTo:
 			return !c.closed
 		}
 	}

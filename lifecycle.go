@@ -114,8 +114,10 @@ func (h *hook) run(c *Container, p *base) {
 type life struct {
 	context   buildContext
 	hooks     []*hook         // in order of registration
+	removed   int             // of those, at most
 	late      []*hook         // OnCancel hooks that came on standby and have not run yet (rule L6)
-	owned     []*sub          // listeners through the ref
+	owned     []*sub          // listeners through the ref, nil where one has left
+	disowned  int             // how many have
 	selves    []*selfListener // of a notifier, on itself
 	links     int             // keep-alive links that are open
 	cacheFor  time.Duration
@@ -225,12 +227,22 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	a.rethrow()
 	return func() {
 		t.point()
-		h.removed.Store(true)
+		if h.removed.Swap(true) {
+			return
+		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if i := slices.Index(l.hooks, h); i >= 0 {
-			l.hooks = slices.Delete(slices.Clone(l.hooks), i, i+1) // a turn may be going through the old one
-		}
+		l.dropRemoved()
+	}
+}
+
+// dropRemoved drops the hooks that were removed: of many, when they are half of them. A turn may
+// be going through the old list.
+func (l *life) dropRemoved() {
+	l.removed++
+	if k := len(l.hooks); k <= 32 || 2*l.removed > k {
+		l.hooks = slices.DeleteFunc(slices.Clone(l.hooks), func(h *hook) bool { return h.removed.Load() })
+		l.removed = 0
 	}
 }
 

@@ -33,20 +33,67 @@ type replacement struct {
 func (override) override() {}
 
 func (o override) applyTo(c *Container) {
-	if c.overriding(o.p) != nil {
+	if c.overrides.of(o.p) != nil {
 		misuse(o.p, "overridden twice in one container: leave one of the overrides out")
 	}
-	c.overrides = append(c.overrides, o)
+	c.overrides.add(o)
 }
 
-// overriding returns the override of p itself in c, or nil.
-func (c *Container) overriding(p *base) *override {
-	for i := range c.overrides {
-		if c.overrides[i].p == p {
-			return &c.overrides[i]
+// overrides are those of one container: which there are is fixed when it is made.
+type overrides struct {
+	all      []override
+	index    map[*base]int  // where each is, of more than few
+	families map[*base]bool // those with members among them, of more than few
+}
+
+func (os *overrides) add(o override) {
+	os.all = append(os.all, o)
+	switch i := len(os.all) - 1; {
+	case i > few:
+		os.enter(i)
+	case i == few:
+		os.index, os.families = map[*base]int{}, map[*base]bool{}
+		for i := range os.all {
+			os.enter(i)
+		}
+	}
+}
+
+func (os *overrides) enter(i int) {
+	p := os.all[i].p
+	os.index[p] = i
+	if p.member != nil {
+		os.families[p.member.family] = true
+	}
+}
+
+// of returns the override of p itself, or nil.
+func (os *overrides) of(p *base) *override {
+	if os.index != nil {
+		if i, ok := os.index[p]; ok {
+			return &os.all[i]
+		}
+		return nil
+	}
+	for i := range os.all {
+		if os.all[i].p == p {
+			return &os.all[i]
 		}
 	}
 	return nil
+}
+
+// among reports whether a member of family is overridden.
+func (os *overrides) among(family *base) bool {
+	if os.families != nil {
+		return os.families[family]
+	}
+	for i := range os.all {
+		if m := os.all[i].p.member; m != nil && m.family == family {
+			return true
+		}
+	}
+	return false
 }
 
 // WithOverrides gives the container overrides. Overriding a provider twice is a
@@ -96,13 +143,15 @@ func (c *Container) UpdateOverrides(os ...Override) {
 	}
 	if !c.closed {
 		for _, o := range next {
-			c.overriding(o.p).replacement = o.replacement
-			for _, e := range o.p.overridden(c) {
-				by := o.by
-				if o.member != nil {
-					by = made[e.p]
+			c.overrides.of(o.p).replacement = o.replacement
+			if o.member == nil {
+				if e := c.table.find(o.p); e != nil {
+					e.retarget(o.by, &a)
 				}
-				e.retarget(by, &a)
+				continue
+			}
+			for _, e := range c.membersBy(o.p) {
+				e.retarget(made[e.p], &a)
 			}
 		}
 	}
@@ -116,7 +165,7 @@ func (c *Container) unmade(os []override, made map[*base]impl) (missing []func()
 		if o.member == nil {
 			continue
 		}
-		for _, e := range o.p.overridden(c) {
+		for _, e := range c.membersBy(o.p) {
 			if p := e.p; made[p] == nil {
 				missing = append(missing, func() { made[p] = o.member(p) })
 			}
@@ -141,23 +190,23 @@ func (e *element) retarget(by impl, a *after) {
 
 // cannotUpdate says why os cannot take the place of overrides of c, and of which provider.
 func (c *Container) cannotUpdate(os []override) (*base, string) {
-	for i, o := range os {
-		if c.overriding(o.p) == nil {
+	named := make(map[*base]bool, len(os))
+	for _, o := range os {
+		if c.overrides.of(o.p) == nil {
 			return o.p, "UpdateOverrides of what this container does not override: overrides are given to NewContainer"
 		}
-		for k := range i {
-			if os[k].p == o.p {
-				return o.p, "named twice in UpdateOverrides: leave one of the overrides out"
-			}
+		if named[o.p] {
+			return o.p, "named twice in UpdateOverrides: leave one of the overrides out"
 		}
+		named[o.p] = true
 	}
 	return nil, ""
 }
 
-// overridden returns the elements in c that the override of b makes.
-func (b *base) overridden(c *Container) (es []*element) {
+// membersBy returns the elements in c that the override of family makes.
+func (c *Container) membersBy(family *base) (es []*element) {
 	for e := range c.table.all {
-		if o := c.override(e.p); o != nil && o.p == b {
+		if m := e.p.member; m != nil && m.family == family && c.overrides.of(e.p) == nil {
 			es = append(es, e)
 		}
 	}

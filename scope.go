@@ -55,7 +55,7 @@ func (c *Container) home(p *base) *Container {
 // watch the others of its family without a word, so they are always among it.
 func (c *Container) hosts(p *base) bool {
 	s := p.settings()
-	if len(c.overrides) == 0 {
+	if len(c.overrides.all) == 0 {
 		return false
 	}
 	if p.member != nil && c.overridesAny(p.member.family) {
@@ -83,26 +83,18 @@ func (c *Container) hosts(p *base) bool {
 
 // override returns what replaces p in c, of a member also what replaces its family, or nil.
 func (c *Container) override(p *base) *override {
-	var whole *override
-	for i := range c.overrides {
-		switch o := &c.overrides[i]; {
-		case o.p == p:
-			return o // the override of a member goes before that of its family
-		case p.member != nil && o.p == p.member.family:
-			whole = o
-		}
+	if len(c.overrides.all) == 0 {
+		return nil
 	}
-	return whole
+	if o := c.overrides.of(p); o != nil || p.member == nil {
+		return o
+	}
+	return c.overrides.of(p.member.family)
 }
 
 // overridesAny reports whether c overrides d, of a family also one of its members.
 func (c *Container) overridesAny(d *base) bool {
-	for i := range c.overrides {
-		if o := c.overrides[i].p; o == d || o.member != nil && o.member.family == d || d.member != nil && d.member.family == o {
-			return true
-		}
-	}
-	return false
+	return c.override(d) != nil || c.overrides.among(d)
 }
 
 // declares is a *UsageError if the build of e, which uses p, has not said so although p is

@@ -49,7 +49,7 @@ func (t *tree) turns(root *Container, a *after) {
 		if !c.queuedAlone() || c.mustWait() {
 			c = nil
 		}
-		for c == nil && len(t.ready) > 0 {
+		for c == nil && t.readies > 0 {
 			if c = t.nextReady(); !c.queuedAlone() {
 				if c.turn != nil && c.turn.awaited() {
 					left = append(left, c)
@@ -171,16 +171,9 @@ func (c *Container) mustWait() bool {
 
 // nextReady takes the child nearest to the root out of those that may have work.
 func (t *tree) nextReady() *Container {
-	best := 0
-	for i, c := range t.ready {
-		if c.depth < t.ready[best].depth {
-			best = i
-		}
-	}
-	c := t.ready[best]
-	if t.ready = append(t.ready[:best], t.ready[best+1:]...); len(t.ready) == 0 {
-		t.ready = nil
-	}
+	i := slices.IndexFunc(t.ready, func(l graph.List[*Container]) bool { return l.Len() > 0 })
+	c := t.ready[i].Pop()
+	t.readies--
 	c.listed = false
 	return c
 }
@@ -222,7 +215,13 @@ func (c *Container) waiting(by *element, a *after) {
 	t := c.tree
 	building := by != nil && by.Phase() == graph.Building
 	left := func(c *Container) bool { return c.queuedAlone() && (building || c.mustWait()) }
-	if left(c.root) || slices.ContainsFunc(t.ready, left) {
+	leaves := left(c.root)
+	for i := range t.ready {
+		for c := range t.ready[i].All {
+			leaves = leaves || left(c)
+		}
+	}
+	if leaves {
 		c.settleApart()
 	}
 	c.handOn(by)

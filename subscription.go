@@ -46,6 +46,7 @@ type caller interface {
 // subMore is what few listeners have.
 type subMore struct {
 	ref     Ref        // of a listener through a ref
+	at      int        // where it is in the list of the build
 	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
@@ -142,12 +143,7 @@ func (s *sub) attach() {
 		s.more.via.away[s] = struct{}{}
 	}
 	s.on = true
-	if owner := s.owner().e; owner != nil {
-		l := owner.lived()
-		l.owned = append(l.owned, s)
-		owner.Set(graph.Owner)
-		s.on = s.more.steady || owner.On()
-	}
+	s.own()
 	if s.weak {
 		s.on = false
 		e.Set(graph.Weak)
@@ -188,23 +184,6 @@ func (s *sub) detach() {
 		}
 		if s.more.done != nil {
 			close(s.more.done)
-		}
-	}
-}
-
-// ownedSwitched lets the listeners through e's ref count as e does.
-func (e *element) ownedSwitched(on bool) {
-	if e.life == nil {
-		return
-	}
-	d := int32(-1)
-	if on {
-		d = 1
-	}
-	for _, s := range e.life.owned {
-		if s.state.Load()&subClosed == 0 && !s.weak && !s.more.steady && s.pauses == 0 && s.on != on {
-			s.on = on
-			e.c.tree.graph.UseLater(&s.e.Node, d)
 		}
 	}
 }
@@ -252,19 +231,6 @@ func (s *Subscription[S]) Close() {
 	s.disown()
 	s.detach()
 	s.c.done(&a)
-}
-
-// disown takes s from the list of the build that it was made through.
-func (s *sub) disown() {
-	if owner := s.owner().e; owner != nil && owner.life != nil {
-		l := owner.life
-		for i, o := range l.owned {
-			if o == s {
-				l.owned = append(l.owned[:i:i], l.owned[i+1:]...)
-				return
-			}
-		}
-	}
 }
 
 // Pause stops calls until Resume; a paused listener does not count as active, but keeps
