@@ -380,3 +380,48 @@ func TestS221_ResolveFollowsTheStateSetByHand(t *testing.T) {
 		s.Close()
 	})
 }
+
+func TestD9ProgressOfAnOldBuildIsNotTheNewOnes(t *testing.T) {
+	// Planted bug: have a ref that is over publish the progress of the build in flight.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var refs []weir.Ref
+		p := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			refs = append(refs, ref)
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		weir.Listen(c, p, nil)
+		settle()
+		c.Invalidate(p)
+		settle()
+		require.Len(t, refs, 2)
+		refs[0].SetProgress(0.5)
+		require.Equal(t, "loading", show(weir.Read(c, p)))
+		refs[1].SetProgress(0.25)
+		require.Equal(t, "loading 25%", show(weir.Read(c, p)))
+	})
+}
+
+func TestD9ProgressEndsWhatWatchesItAtOnce(t *testing.T) {
+	// Also what nobody listens to (L5, D4). Planted bug: leave its end to the next change.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var log trace
+		var r weir.Ref
+		p := weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			r = ref
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		q := weir.NewProvider(func(ref weir.Ref) string {
+			ref.OnDispose(log.on("dispose"))
+			return show(weir.Watch(ref, p))
+		})
+		weir.Read(c, q)
+		settle()
+		r.SetProgress(0.5)
+		log.want(t, "progress", "dispose")
+		require.Equal(t, "loading 50%", weir.Read(c, q))
+	})
+}

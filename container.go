@@ -150,7 +150,7 @@ func NewContainer(opts ...ContainerOption) *Container {
 	} else {
 		c.join()
 	}
-	if c.given != nil && c.given.Done() != nil {
+	if c.given != nil {
 		stop := context.AfterFunc(c.given, c.Close) // without the lock: a context may be the user's own
 		c.tree.mu.Lock()
 		c.unhook = stop

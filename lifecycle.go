@@ -320,14 +320,11 @@ func (e *element) delay() time.Duration {
 	return e.c.disposeDelay
 }
 
-// due is when e is to be disposed, if it stays unused: 0 for at once.
+// due is when e is to be disposed, if it stays unused: 0, or a time that has passed, for at once.
 func (e *element) due() time.Duration {
-	if e.hasty() {
-		return 0
-	}
 	t := e.times
 	at := plus(max(t.since, time.Duration(t.touched.Load())), e.delay())
-	if e.life != nil && e.life.cacheFor > 0 {
+	if e.life != nil {
 		at = max(at, plus(max(t.left, t.built), e.life.cacheFor))
 	}
 	return at
@@ -339,7 +336,7 @@ func (e *element) hasty() bool { return e.life == nil && e.rare == nil && e.dela
 
 // consider puts e on its way out if nobody uses it.
 func (e *element) consider() {
-	if !e.unused() || e.inDying || e.c.closed {
+	if !e.unused() || e.inDying {
 		return
 	}
 	if at := e.due(); at > 0 && at > e.c.now() {
@@ -378,14 +375,8 @@ func (e *element) dispose(a *after) {
 		r.saving = nil
 		r.vacate(e.newest) // the next life has another notifier (N1)
 	}
-	if x := e.times; x != nil {
-		x.since, x.left, x.built = 0, 0, 0
-		x.touched.Store(0)
-		e.c.unschedule(e)
-	}
+	e.c.unschedule(e)
 	e.untimed()
-	e.forgetNext()
-	e.wakeWaiters(nil)
 	e.leave()
 	e.host.drop() // e may stay, for a weak listener, a function that has not returned, or whoever has a ref: its value does not
 }
@@ -394,14 +385,11 @@ func (e *element) dispose(a *after) {
 // build function that has not returned, no hook that is running. Those the next life of
 // the provider has to wait for (rules C5, L5).
 func (e *element) leave() {
-	if e.dead || e.Phase() != graph.Absent || e.Users() > 0 || e.walkers > 0 || e.Has(graph.Weak|graph.Blocked) || e.ending > 0 ||
-		e.rare != nil && e.rare.flights > 0 || e.wake != nil || e.c.closed {
+	if e.dead || e.Phase() != graph.Absent || e.Users() > 0 || e.walkers > 0 || e.Has(graph.Weak|graph.Blocked) ||
+		e.rare != nil && e.rare.flights > 0 || e.c.closed {
 		return
 	}
 	e.dead = true
-	if e.rare != nil {
-		e.rare.vacate(e.newest) // also of a life that came to no build
-	}
 	e.c.table.remove(e)
 }
 
@@ -421,7 +409,7 @@ func (l *KeepAliveLink) Close() {
 	e := l.e
 	var a after
 	e.c.tree.mu.Lock()
-	if e.live(l.gen) && e.life != nil && e.life.links > 0 {
+	if e.live(l.gen) { // and so is the life that has the link
 		e.life.links--
 		e.times.since = max(e.times.since, e.c.now())
 		e.consider()

@@ -95,3 +95,30 @@ func TestL4DisposeUnusedLeavesWhatIsKept(t *testing.T) {
 		log.wantSet(t, "the rest", "used", "paused")
 	})
 }
+
+func TestL4CacheForOfWhatWasLeftInTheSameTurn(t *testing.T) {
+	// The time begins when the last listener leaves, also if CacheFor comes only then, and nobody had to look at the clock before.
+	// Planted bug: take what has neither hooks nor links for untimed, though it knows when it was built (hasty).
+	eachKind(t, func(t *testing.T, k kind) {
+		c := newContainer(t)
+		var ref weir.Ref
+		left := time.Now()
+		var kept time.Duration
+		p := k.make(func(r weir.Ref) int {
+			ref = r
+			return 1
+		}, weir.DisposeDelay(0))
+		s := p.listen(c)
+		pass(time.Hour)
+		n := weir.NewStateProvider(func(weir.Ref) int { return 1 })
+		weir.Listen(c, n, func(int, int) {
+			s.Close()
+			ref.CacheFor(time.Minute)
+			ref.OnDispose(func() { kept = time.Since(left) })
+			left = time.Now()
+		})
+		n.Set(c, 2)
+		pass(time.Hour)
+		require.Equal(t, time.Minute, kept)
+	})
+}

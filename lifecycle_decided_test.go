@@ -355,3 +355,23 @@ func TestReasonTellsBuildsApart(t *testing.T) {
 			weir.ReasonRefresh, weir.ReasonFirstBuild}, reasons)
 	})
 }
+
+func TestD4ARefIsOverThoughItsBuildLeavesNothingToEnd(t *testing.T) {
+	// As soon as what it watches was set, not when it is built again. Planted bug: take the newest build for live as long as nothing of
+	// it has to be ended (Mounted).
+	eachKind(t, func(t *testing.T, k kind) {
+		c := newContainer(t)
+		n := weir.NewStateProvider(func(weir.Ref) int { return 1 })
+		var r weir.Ref
+		p := k.make(func(ref weir.Ref) int {
+			r = ref
+			return weir.Watch(ref, n)
+		})
+		p.read(c)
+		settle()
+		require.True(t, r.Mounted())
+		n.Set(c, 2)
+		settle()
+		require.False(t, r.Mounted())
+	})
+}

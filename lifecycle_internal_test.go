@@ -4,6 +4,7 @@ package weir
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -25,4 +26,16 @@ func TestL3AHookThatWasRemovedIsLetGo(t *testing.T) {
 		removes[i]()
 	}
 	require.Empty(t, l.hooks)
+}
+
+func TestL4NothingIsDueOfWhatIsDisposed(t *testing.T) {
+	// Planted bug: leave the disposal in the heap, which keeps the element until its delay has passed.
+	c := NewContainer()
+	defer c.Close()
+	p := NewProvider(func(Ref) int { return 1 }, DisposeDelay(time.Hour))
+	Read(c, p)
+	require.Len(t, c.timers, 1)
+	c.DisposeUnused()
+	require.Empty(t, c.timers)
+	require.False(t, c.alarmSet)
 }

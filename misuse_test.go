@@ -361,3 +361,32 @@ func TestANilProviderIsMisuseAlsoWhereElementsAre(t *testing.T) {
 		isUsage(t, "Resolve", asError(recovered(func() { _, _ = weir.Resolve(t.Context(), c, (*weir.FutureProvider[int])(nil)) })), "nil provider")
 	}
 }
+
+func TestE4AZeroRefIsNamedByTheCall(t *testing.T) {
+	// The *UsageError says which call it was given to. Planted bug: leave it to a call that this one makes (InvalidateAsReload).
+	var r weir.Ref
+	hook := func() {}
+	for op, call := range map[string]func(){
+		"Context":              func() { r.Context() },
+		"OnDispose":            func() { r.OnDispose(hook) },
+		"OnCancel":             func() { r.OnCancel(hook) },
+		"OnResume":             func() { r.OnResume(hook) },
+		"OnAddListener":        func() { r.OnAddListener(hook) },
+		"OnRemoveListener":     func() { r.OnRemoveListener(hook) },
+		"OnManualInvalidation": func() { r.OnManualInvalidation(hook) },
+		"KeepAlive":            func() { r.KeepAlive() },
+		"CacheFor":             func() { r.CacheFor(0) },
+		"InvalidateSelf":       func() { r.InvalidateSelf() },
+		"Invalidate":           func() { r.Invalidate() },
+		"InvalidateAsReload":   func() { r.InvalidateAsReload() },
+		"Exists":               func() { r.Exists(nil) },
+		"Mounted":              func() { r.Mounted() },
+		"IsPaused":             func() { r.IsPaused() },
+		"Reason":               func() { r.Reason() },
+		"Container":            func() { r.Container() },
+		"Debounce":             func() { _ = r.Debounce(0) },
+		"SetProgress":          func() { r.SetProgress(0) },
+	} {
+		misuse(t, op, call, op+" with a zero Ref")
+	}
+}
