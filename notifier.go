@@ -226,7 +226,7 @@ func notifierOf[N any](at place, p *base) N {
 	if have == nil && !closed && fail == nil {
 		gen, future := e.newest, e.future
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e, gen, future)
+		have = made(e, gen, future, by, &a)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -241,13 +241,18 @@ func notifierOf[N any](at place, p *base) N {
 }
 
 // made is the instance of e, whose asynchronous build gen, of the kind future, has begun. What
-// create panics with is raised as the build's failure will be.
-func made(e *element, gen uint64, future asyncKind) any {
+// create panics with is raised as the build's failure will be; if it does not return, a turn
+// for what has been begun comes first.
+func made(e *element, gen uint64, future asyncKind, by *element, a *after) any {
 	returned := false
 	defer func() {
 		if !returned {
-			if r := recover(); r != nil {
-				panic(panicked(e.p, r))
+			r := recover()
+			fail := panicked(e.p, r)
+			e.c.tree.mu.Lock()
+			e.c.yield(by, a)
+			if r != nil {
+				panic(fail)
 			}
 		}
 	}()

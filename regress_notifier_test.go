@@ -4,6 +4,7 @@ package weir_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -239,6 +240,39 @@ func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
 				await(t, "the rebuild", rebuilt)
 				await(t, "the use", used)
 				require.Equal(t, 2, got)
+			})
+		})
+	}
+}
+
+func TestG4ANotifierThatCannotBeMadeLeavesItsTurnToNobody(t *testing.T) {
+	// The first to need the notifier of a new life is a call of Notifier, for the function of the life before has not returned. Planted bug:
+	// create does not return, and who would have run the turn is gone: nobody hears that it is loading.
+	for how, leave := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				var l trace
+				bad, gate := false, make(chan struct{})
+				p := weir.NewAsyncNotifierProvider(func() *noteAsync {
+					if bad {
+						leave()
+					}
+					return &noteAsync{build: func(context.Context, weir.Ref, *noteAsync) (int, error) { <-gate; return 0, nil }}
+				}, weir.AutoDispose())
+				sub := weir.Listen(c, p, func(_, next weir.AsyncValue[int]) { l.add("%s", show(next)) }, weir.Weak())
+				defer sub.Close()
+				p.Notifier(c).SetData(1)
+				c.DisposeUnused()
+				l.want(t, "the first life", "loading", "data 1")
+				bad = true
+				settle()
+				raised := false
+				await(t, "Notifier", async(t, func() { raised = recovered(func() { p.Notifier(c) }) != nil }))
+				require.Equal(t, how == "panic", raised)
+				l.want(t, "the second life", "loading")
+				close(gate)
+				settle()
 			})
 		})
 	}
