@@ -62,9 +62,9 @@ func (s *seat) place(e *element, in Scope, op string) place {
 // outside is a *UsageError if the notifier's own synchronous build is what is calling (N5).
 func (s *seat) outside(e *element, op string) {
 	e.c.tree.mu.Lock()
-	building := e.Phase() == graph.Building && !e.async
+	building, gen := e.Phase() == graph.Building && !e.async, e.newest
 	e.c.tree.mu.Unlock()
-	if building && e.c.tree.stackHas(notifying) { // else it is another goroutine's, which waits for the build
+	if building && e.c.tree.stackBuilds(gen) { // else it is another goroutine's, which waits for the build
 		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
 	}
 }
