@@ -25,8 +25,7 @@ func TestG2TheTextOfAKeyIsMadeWithoutTheLockOfItsFamily(t *testing.T) {
 	// Planted bug: the message about a create function that returns one provider twice is put together under the lock; the key hangs.
 	guard(t, func(t *testing.T) {
 		only := weir.NewProvider(one)
-		var f *weir.Family[pageKey, weir.Provider[int]]
-		f = weir.NewFamily(func(pageKey) *weir.Provider[int] { return only }, weir.Name("page"))
+		f := weir.NewFamily(func(pageKey) *weir.Provider[int] { return only }, weir.Name("page"))
 		require.Same(t, only, f.Of(pageKey{"first", f}))
 		var err error
 		within(t, "Of", func() { err = asError(recovered(func() { f.Of(pageKey{"second", f}) })) })

@@ -262,15 +262,17 @@ func TestG4ANotifierThatCannotBeMadeLeavesItsTurnToNobody(t *testing.T) {
 				}, weir.AutoDispose())
 				sub := weir.Listen(c, p, func(_, next weir.AsyncValue[int]) { l.add("%s", show(next)) }, weir.Weak())
 				defer sub.Close()
-				p.Notifier(c).SetData(1)
+				n := p.Notifier(c)
+				settle() // its function is running
+				n.SetData(1)
 				c.DisposeUnused()
 				l.want(t, "the first life", "loading", "data 1")
 				bad = true
-				settle()
 				raised := false
 				await(t, "Notifier", async(t, func() { raised = recovered(func() { p.Notifier(c) }) != nil }))
 				require.Equal(t, how == "panic", raised)
 				l.want(t, "the second life", "loading")
+				bad = false
 				close(gate)
 				settle()
 			})
