@@ -97,7 +97,9 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		if r := e.rare; r != nil {
 			if r.retries {
 				r.retries = false
-				e.retryAt(r.retryIn)
+				if e.Gen() != 0 { // else it was outdated already: the retry has gone with it
+					e.retryAt(r.retryIn)
+				}
 			} else if e.future != nil && !e.async && e.future.good(e) {
 				r.attempts = 0
 			}

@@ -35,7 +35,7 @@ func named(err error) error {
 	case ring:
 		return err.named()
 	case hookCycle:
-		misuse := usage(err.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it: keep what the hook needs in a variable of the build")
+		misuse := usage(err.p, "an OnDispose hook reads the element that it belongs to, or one that waits for it, or an observer of that end does: keep what the hook needs in a variable of the build")
 		misuse.hook = true
 		return misuse
 	}

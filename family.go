@@ -64,13 +64,23 @@ func (f *Family[K, P]) Of(key K) *P {
 	if b == nil || b.id == 0 {
 		misuse(&f.base, "create returned no provider for key %v", key)
 	}
+	there, ok := f.admit(key, p, b)
+	if !ok { // without the lock: the text of a key may be code of the user's
+		misuse(&f.base, "create returned a provider that belongs to a family already, for key %v: make a new one at each call", key)
+	}
+	return there
+}
+
+// admit makes p, whose base is b, the member for key, unless there is one by now, and returns
+// the member. It is not ok if p belongs to a family already.
+func (f *Family[K, P]) admit(key K, p *P, b *base) (there *P, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if other := f.members[key].Value(); other != nil {
-		return other
+		return other, true
 	}
 	if b.member != nil {
-		misuse(&f.base, "create returned a provider that belongs to a family already, for key %v: make a new one at each call", key)
+		return nil, false
 	}
 	f.configure(b)
 	b.member = &member{family: &f.base, key: key}
@@ -83,7 +93,7 @@ func (f *Family[K, P]) Of(key K) *P {
 			delete(f.members, gone.key)
 		}
 	}, struct{ key K }{key})
-	return p
+	return p, true
 }
 
 func (f *Family[K, P]) lookup(key K) *P {
@@ -122,7 +132,8 @@ func (f *Family[K, P]) OverrideWith(create func(key K) *P) Override {
 		misuse(&f.base, "OverrideWith needs a create function")
 	}
 	return override{&f.base, &replacement{member: func(m *base) impl {
-		b := f.asBase(create(m.member.key.(K)))
+		key, _ := m.member.key.(K) // of an interface it may be nil, which is of no type
+		b := f.asBase(create(key))
 		if b == nil || b.id == 0 {
 			misuse(&f.base, "create returned no provider for key %v", m.member.key)
 		}

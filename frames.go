@@ -28,11 +28,39 @@ func inHooks(n int, fn func()) {
 //go:noinline
 func onHook(n int, fn func()) { inHooks(n-1, fn) }
 
-// inBuild calls fn, which calls a notifier's Build. It is a frame to be found on the stack:
-// see [notifying].
+// inBuild calls fn, which calls a notifier's Build. It is a frame to be found on the stack: see
+// [notifying]. Above it the number of the build is spelled, to the base of four with the last
+// digit first, for Builds of other notifiers may be there too.
 //
 //go:noinline
-func inBuild(fn func()) { fn() }
+func inBuild(gen uint64, fn func()) { spelled(gen, fn) }
+
+func spelled(n uint64, fn func()) {
+	switch {
+	case n == 0:
+		fn()
+	case n&3 == 0:
+		onZero(n>>2, fn)
+	case n&3 == 1:
+		onOne(n>>2, fn)
+	case n&3 == 2:
+		onTwo(n>>2, fn)
+	default:
+		onThree(n>>2, fn)
+	}
+}
+
+//go:noinline
+func onZero(n uint64, fn func()) { spelled(n, fn) }
+
+//go:noinline
+func onOne(n uint64, fn func()) { spelled(n, fn) }
+
+//go:noinline
+func onTwo(n uint64, fn func()) { spelled(n, fn) }
+
+//go:noinline
+func onThree(n uint64, fn func()) { spelled(n, fn) }
 
 // frame is a function that the stack is searched for.
 type frame uint8
@@ -47,12 +75,13 @@ const (
 	within                  // the same, on the stack before this one
 	watching                // an observer
 	notifying               // the Build of a synchronous notifier
-	frames
+	digits                  // of the number of that build, four of them
+	frames     = digits + 4
 )
 
 // entries returns where the functions of the frames begin.
 func entries() (at [frames]uintptr) {
-	for f, fn := range [frames]any{(*drive).compute, (*Container).deliver, callSuspect, (*Container).runHooks, (*start).run, (*endings).run, onHook, onWatch, inBuild} {
+	for f, fn := range [frames]any{(*drive).compute, (*Container).deliver, callSuspect, (*Container).runHooks, (*start).run, (*endings).run, onHook, onWatch, inBuild, onZero, onOne, onTwo, onThree} {
 		at[f] = runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Entry()
 	}
 	return at
@@ -64,6 +93,38 @@ func (t *tree) stackHas(fs ...frame) bool { return t.stackCount(fs...) > 0 }
 
 // stackCount counts the frames of fs on the calling goroutine's stack.
 func (t *tree) stackCount(fs ...frame) (count int) {
+	t.stackWalk(func(entry uintptr) {
+		for _, f := range fs {
+			if t.frames[f] == entry {
+				count++
+			}
+		}
+	})
+	return count
+}
+
+// stackBuilds reports whether the calling goroutine is inside the Build of a synchronous
+// notifier that build gen calls.
+func (t *tree) stackBuilds(gen uint64) (found bool) {
+	number := uint64(0)
+	t.stackWalk(func(entry uintptr) {
+		if entry == t.frames[notifying] {
+			found = found || number == gen
+			number = 0
+			return
+		}
+		for d, digit := range t.frames[digits:] {
+			if digit == entry {
+				number = number<<2 | uint64(d)
+			}
+		}
+	})
+	return found
+}
+
+// stackWalk calls see with where each function on the calling goroutine's stack begins, the
+// innermost first.
+func (t *tree) stackWalk(see func(entry uintptr)) {
 	var room [64]uintptr
 	pcs := room[:]
 	n := runtime.Callers(2, pcs)
@@ -76,14 +137,8 @@ func (t *tree) stackCount(fs ...frame) (count int) {
 		if fn == nil {
 			continue
 		}
-		entry := fn.Entry() // of what the frame is of, whatever is inlined there
-		for _, f := range fs {
-			if t.frames[f] == entry {
-				count++
-			}
-		}
+		see(fn.Entry()) // of what the frame is of, whatever is inlined there
 	}
-	return count
 }
 
 // isCoroutine reports whether the calling goroutine is one that iter.Pull has made: what has

@@ -142,8 +142,8 @@ func canCompare(key any) (ok bool) {
 }
 
 // Run runs fn on the caller's goroutine and returns what it returns. Meanwhile the state is
-// pending, then success or failed, unless another run was started or the mutation reset in
-// between: the newest run owns the state, older ones still return. The scope that fn gets
+// pending, then success or failed, unless another run was started, or the mutation reset or
+// invalidated, in between: the newest run owns the state, older ones still return. The scope that fn gets
 // keeps what is read through it alive and active until fn returns; writes go straight
 // through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
 // closes. A panic in fn is the failure of the state, and goes on to the caller; so is one of
@@ -235,7 +235,8 @@ func (m *Mutation[T]) finish(e *element, h *runScope, next MutationState[T], a *
 	t.mu.Lock()
 	h.end()
 	if !e.c.closed {
-		if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run {
+		// Of an element that was invalidated its build is over, and what comes after is dropped (rule C4).
+		if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run && e.Fresh() {
 			m.show(e, next, a)
 		}
 		e.resolvers--

@@ -62,9 +62,9 @@ func (s *seat) place(e *element, in Scope, op string) place {
 // outside is a *UsageError if the notifier's own synchronous build is what is calling (N5).
 func (s *seat) outside(e *element, op string) {
 	e.c.tree.mu.Lock()
-	building := e.Phase() == graph.Building && !e.async
+	building, gen := e.Phase() == graph.Building && !e.async, e.newest
 	e.c.tree.mu.Unlock()
-	if building && e.c.tree.stackHas(notifying) { // else it is another goroutine's, which waits for the build
+	if building && e.c.tree.stackBuilds(gen) { // else it is another goroutine's, which waits for the build
 		misuse(e.p, "%s in the notifier's own Build: return the value instead", op)
 	}
 }
@@ -226,7 +226,7 @@ func notifierOf[N any](at place, p *base) N {
 	if have == nil && !closed && fail == nil {
 		gen, future := e.newest, e.future
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e, gen, future)
+		have = made(e, gen, future, by, &a)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -241,13 +241,18 @@ func notifierOf[N any](at place, p *base) N {
 }
 
 // made is the instance of e, whose asynchronous build gen, of the kind future, has begun. What
-// create panics with is raised as the build's failure will be.
-func made(e *element, gen uint64, future asyncKind) any {
+// create panics with is raised as the build's failure will be; if it does not return, a turn
+// for what has been begun comes first.
+func made(e *element, gen uint64, future asyncKind, by *element, a *after) any {
 	returned := false
 	defer func() {
 		if !returned {
-			if r := recover(); r != nil {
-				panic(panicked(e.p, r))
+			r := recover()
+			fail := panicked(e.p, r)
+			e.c.tree.mu.Lock()
+			e.c.yield(by, a)
+			if r != nil {
+				panic(fail)
 			}
 		}
 	}()

@@ -279,7 +279,7 @@ func (x *ending) joined(a *after) {
 	for _, j := range x.joins {
 		if ev, tell := j.event(); j.observers && x.e.wants(ev) {
 			about := x.e.event(x.gen)
-			x.e.c.observe(x.e.p, a, func(o *Observer) { tell(o, about) })
+			x.observe(a, func(o *Observer) { tell(o, about) })
 		}
 	}
 	x.joins = nil
@@ -291,11 +291,17 @@ func (x *ending) disposed(a *after) {
 		return
 	}
 	ev := DisposedEvent{x.e.event(x.gen), x.why}
-	x.e.c.observe(x.e.p, a, func(o *Observer) {
+	x.observe(a, func(o *Observer) {
 		if o.Disposed != nil {
 			o.Disposed(ev)
 		}
 	})
+}
+
+// observe is that of the container for what x tells: no build of its element starts before, so
+// an observer that reads it is as wrong as a hook that does (rule E4), and found like one.
+func (x *ending) observe(a *after, tell func(o *Observer)) {
+	x.e.c.observe(x.e.p, a, func(o *Observer) { inHooks(1, func() { tell(o) }) })
 }
 
 // telling is a hook that tells observers of e.

@@ -4,8 +4,11 @@ package weir
 // (rule P6), and at a Listen that has to wait for the lock (G5). And it looks at what closed subscriptions hold.
 
 import (
+	"errors"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -122,4 +125,27 @@ func TestL8ASubscriptionThatIsClosedBeforeItIsThereHoldsNothing(t *testing.T) {
 		require.Nil(t, x.more.onError, how)
 		require.Zero(t, x.seen, how)
 	}
+}
+
+func TestA6ARetryOfWhatIsOutdatedAlreadyIsNone(t *testing.T) {
+	// The build has failed, and what it watched was written after its last Watch: it is over when it is published. Planted bug: its retry is
+	// scheduled all the same, as that of no build, and nobody takes the timer back: it outlives the element.
+	synctest.Test(t, func(t *testing.T) {
+		c := NewContainer()
+		defer c.Close()
+		s := NewStateProvider(func(Ref) int { return 0 })
+		p := NewTryProvider(func(ref Ref) (int, error) {
+			ref.OnDispose(func() {})
+			v := Watch(ref, s)
+			s.Set(c, v+1)
+			return 0, errors.New("boom")
+		}, AutoDispose(), Retry(func(int, error) (time.Duration, bool) { return time.Hour, true }))
+		require.True(t, Read(c, p).IsRetrying())
+		time.Sleep(2 * DefaultDisposeDelay)
+		synctest.Wait()
+		require.False(t, c.Exists(p))
+		c.tree.mu.Lock()
+		defer c.tree.mu.Unlock()
+		require.Empty(t, c.timers)
+	})
 }

@@ -81,3 +81,29 @@ func runMutation(t *testing.T, c *weir.Container, m *weir.Mutation[int], fn func
 	settle()
 	return ran, raised
 }
+
+func TestC4ARunOfAMutationThatWasInvalidatedShowsNothing(t *testing.T) {
+	// Nobody who is active listens, so what was invalidated is not built again before the run ends, or is being built just then. Planted bug:
+	// its result is shown all the same, also after a Reset, which finds nothing to be reset, and gone at the next read.
+	for _, reset := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			c := newContainer(t)
+			m := weir.NewMutation[int]()
+			var l trace
+			sub := weir.Listen(c, m, func(_, next weir.MutationState[int]) { l.add("%v", next) }, weir.Weak())
+			defer sub.Close()
+			v, err := m.Run(t.Context(), c, func(context.Context, weir.Scope) (int, error) {
+				c.Invalidate(m)
+				if reset {
+					m.Reset(c)
+				}
+				return 1, nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, 1, v, "the run returns all the same")
+			l.want(t, "after the run", "pending")
+			require.Equal(t, "idle", weir.Read(c, m).String())
+			l.want(t, "after a read", "idle")
+		})
+	}
+}

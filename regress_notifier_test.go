@@ -4,6 +4,7 @@ package weir_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -239,6 +240,85 @@ func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
 				await(t, "the rebuild", rebuilt)
 				await(t, "the use", used)
 				require.Equal(t, 2, got)
+			})
+		})
+	}
+}
+
+func TestG4ANotifierThatCannotBeMadeLeavesItsTurnToNobody(t *testing.T) {
+	// The first to need the notifier of a new life is a call of Notifier, for the function of the life before has not returned. Planted bug:
+	// create does not return, and who would have run the turn is gone: nobody hears that it is loading.
+	for how, leave := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				var l trace
+				bad, gate := false, make(chan struct{})
+				p := weir.NewAsyncNotifierProvider(func() *noteAsync {
+					if bad {
+						leave()
+					}
+					return &noteAsync{build: func(context.Context, weir.Ref, *noteAsync) (int, error) { <-gate; return 0, nil }}
+				}, weir.AutoDispose())
+				sub := weir.Listen(c, p, func(_, next weir.AsyncValue[int]) { l.add("%s", show(next)) }, weir.Weak())
+				defer sub.Close()
+				n := p.Notifier(c)
+				settle() // its function is running
+				n.SetData(1)
+				c.DisposeUnused()
+				l.want(t, "the first life", "loading", "data 1")
+				bad = true
+				raised := false
+				await(t, "Notifier", async(t, func() { raised = recovered(func() { p.Notifier(c) }) != nil }))
+				require.Equal(t, how == "panic", raised)
+				l.want(t, "the second life", "loading")
+				bad = false
+				close(gate)
+				settle()
+			})
+		})
+	}
+}
+
+func TestN5ABuildOfAnotherNotifierIsNotItsOwn(t *testing.T) {
+	// The Build of one notifier uses another, which another goroutine rebuilds just then (N5, P4). Planted bug: the Build of any notifier on
+	// the stack is taken for the own one: misuse, or the state of before.
+	for name, use := range map[string]func(n *noteSync) int{
+		"State":  func(n *noteSync) int { return n.State() },
+		"Set":    func(n *noteSync) int { n.Set(2); return 2 },
+		"Update": func(n *noteSync) int { return n.Update(func(v int) int { return v }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				c := newContainer(t)
+				gate := make(chan int, 1)
+				var own trace
+				p := syncNotes(func(_ weir.Ref, n *noteSync) int {
+					v := <-gate
+					if v == 2 {
+						own.add("%d", n.State()) // that of before, for it is its own
+						isUsage(t, "Set", asError(recovered(func() { n.Set(3) })), "own Build")
+					}
+					return v
+				})
+				gate <- 1
+				n := p.Notifier(c)
+				for range 20 { // numbers of builds with all sorts of digits
+					weir.Refresh(c, weir.NewProvider(one))
+				}
+				c.Invalidate(p)
+				rebuilt := async(t, func() { weir.Read(c, p) })
+				settle()
+				got := 0
+				other := syncNotes(func(weir.Ref, *noteSync) int { return use(n) })
+				used := async(t, func() { got = weir.Read(c, other) })
+				settle()
+				require.Zero(t, got, "it waits")
+				gate <- 2
+				await(t, "the rebuild", rebuilt)
+				await(t, "the use", used)
+				require.Equal(t, 2, got)
+				own.want(t, "in its own Build", "1")
 			})
 		})
 	}

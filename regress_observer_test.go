@@ -4,6 +4,7 @@ package weir_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -227,5 +228,25 @@ func TestS4ABuildWhoseFunctionIsNotCalledHasNoEnd(t *testing.T) {
 		require.NotEmpty(t, only(events, "failed"), "the ring was not found")
 		require.Equal(t, len(only(events, "started")), len(only(events, "ended")))
 		require.Zero(t, longest.Load())
+	})
+}
+
+func TestE4AnObserverOfAnEndThatReadsWhatHasEnded(t *testing.T) {
+	// Like an OnDispose hook it is waited for before the next build. Planted bug: what runs on the goroutine of an observer is not known to
+	// be part of an end; both wait for ever.
+	bubble(t, func(t *testing.T) {
+		p := weir.NewProvider(one, weir.Name("p"))
+		read := func(ev weir.DisposedEvent) {
+			if errors.Is(ev.Cause, weir.ErrInvalidated) {
+				weir.Read(ev.Container, p)
+			}
+		}
+		c, told := toldContainer(t, weir.WithObserver(&weir.Observer{Disposed: read}))
+		weir.Read(c, p)
+		within(t, "Invalidate", func() { c.Invalidate(p) })
+		raised := told.take()
+		require.Len(t, raised, 1)
+		isUsage(t, "Read", raised[0], "observer", "p:")
+		require.Equal(t, 1, weir.Read(c, p))
 	})
 }

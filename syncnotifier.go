@@ -37,12 +37,12 @@ func (n *Notifier[T]) State() T {
 	}
 	t := e.c.tree
 	t.mu.Lock()
-	sits, closed, building := n.seat.sits(), e.c.closed, e.Phase() == graph.Building
+	sits, closed, building, gen := n.seat.sits(), e.c.closed, e.Phase() == graph.Building, e.newest
 	t.mu.Unlock()
 	var v *T
 	switch {
 	case !sits:
-	case building && t.stackHas(notifying): // else it is another goroutine's build, to be waited for
+	case building && t.stackBuilds(gen): // else it is another goroutine's build, to be waited for
 		if v = x.val.Load(); v == nil {
 			misuse(e.p, "State in the first Build of a notifier: there is none yet")
 		}
@@ -144,7 +144,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 func (p *NotifierProvider[N, T]) building(create func() N, build func(ref Ref, n N) T) func(ref Ref) T {
 	return func(ref Ref) (v T) {
 		n := instance(ref.e, ref.gen, create, seatOfNotifier[N, T])
-		inBuild(func() { v = build(ref, n) })
+		inBuild(ref.gen, func() { v = build(ref, n) })
 		return v
 	}
 }
