@@ -224,9 +224,9 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 	c := at.c
 	t := c.tree
-	if e := c.table.find(p); e != nil && e.Word.Load()&graph.Readable != 0 && !at.over() {
+	if e := c.table.find(p); e != nil && e.Word.Load()&graph.Readable != 0 {
 		e.point()
-		if raw := e.host.raw(); isResting(raw) {
+		if raw := e.host.raw(); isResting(raw) && !at.over() { // not asked before: the value may be of the next life
 			e.touch()
 			return raw, nil
 		}
