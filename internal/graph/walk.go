@@ -242,7 +242,7 @@ next:
 			}
 		} else if top.moment == ^uint64(0) {
 			n.flags &^= Stale
-			n.at = now
+			n.at, n.passed = now, 0
 			n.Show()
 			n.deliverOwed()
 			continue
