@@ -3,6 +3,7 @@ package weir_test
 // Batch (P6) beside writes of others.
 
 import (
+	"runtime"
 	"sync/atomic"
 	"testing"
 
@@ -96,4 +97,27 @@ func TestP11AStateWrittenInABatchAfterWhatItIsDerivedFromIsResetByLaterChangesOn
 			})
 		}
 	}
+}
+
+func TestE3GoexitInAHookOfWhatABatchBuildsLeavesNoHold(t *testing.T) {
+	// The second state is cold. What it watches is written in its build, after the watch, so that the build is over as soon as it is
+	// done, and its hook ends the goroutine of the batch. Planted bug, what was there: the state was held against disposal before the
+	// hooks ran and noted as held after them: it stayed for ever.
+	bubble(t, func(t *testing.T) {
+		c, told := toldContainer(t)
+		dep, a := listenState(0), listenState(0)
+		b := weir.NewStateProvider(func(ref weir.Ref) int {
+			ref.OnDispose(runtime.Goexit)
+			weir.Watch(ref, dep)
+			dep.Update(c, func(v int) int { return v + 1 })
+			return 0
+		}, weir.AutoDispose())
+		<-async(t, func() { c.Batch(func(tx *weir.Tx) { a.Set(tx, 1); b.Set(tx, 1) }) })
+		settle()
+		require.Len(t, told.take(), 1)
+		gone()
+		require.False(t, c.Exists(b), "a batch that is no more holds it")
+		require.Equal(t, 0, weir.Read(c, a), "nothing was applied")
+		usable(t, c)
+	})
 }
