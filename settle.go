@@ -204,6 +204,15 @@ func (c *Container) settleApart() {
 	c.spawned()
 }
 
+// delegate has a goroutine of its own run the turns that the caller owes, or leaves to whoever
+// runs a build: it is about to wait for the build of another, which may need them. The lock
+// is held.
+func (t *tree) delegate(root *Container) {
+	if root.queuedAlone() || slices.ContainsFunc(t.ready, (*Container).queuedAlone) {
+		root.settleApart()
+	}
+}
+
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
 // it does, afterwards.
 func (c *Container) yield(by *element, a *after) {

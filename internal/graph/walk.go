@@ -201,7 +201,7 @@ next:
 		case n.phase == Absent:
 			return Build, n
 		case n.flags&Dirty != 0:
-			if w.Eager && g.pull(w) {
+			if w.Eager && n.flags&Life == 0 && g.pull(w) { // one with a life is over, and ended first
 				continue
 			}
 			return Build, n
