@@ -151,15 +151,12 @@ func TestL5AHookThatComesBetweenTheEndOfABuildAndItsCancellationFindsItCancelled
 			end(e, &a)
 			c.tree.mu.Unlock()
 			require.NoError(t, ctx.Err())
-			ran := false
-			ref.OnDispose(func() {
-				ran = true
-				require.Error(t, ctx.Err(), how)
-			})
-			require.True(t, ran, how)
+			var late error
+			ref.OnDispose(func() { late = ctx.Err() })
 			cause := context.Cause(ctx)
 			c.tree.mu.Lock()
 			c.settle(&a)
+			require.Error(t, late, how)
 			require.Equal(t, context.Cause(ref.Context()).Error(), cause.Error(), how)
 			require.Nil(t, e.times.detached, how)
 		}
