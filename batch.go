@@ -182,7 +182,7 @@ func (s *staging) compareHeld(to targets, a *after) (n int, whole bool) {
 	for i := range s.all {
 		w := &s.all[i]
 		at := place{c: w.c, by: w.by}
-		e, fail := w.c.current(w.p.identity(), at, true, a)
+		e, fail := w.c.current(w.p.identity(), at, &to[n].e, a)
 		if e == nil {
 			if at.gone() { // written through a notifier that is over by now
 				continue

@@ -61,10 +61,11 @@ func (d *drive) part(by *element) {
 }
 
 // waitsFor returns what d, one of by's, still waits for, or nil: an Await gives up when its
-// build is over, though its goroutine may not have come to it yet. Of a loop see [looping].
+// build is over, though its goroutine may not have come to it yet, and nobody waits for the
+// function of an asynchronous build that is over and may overlap. Of a loop see [looping].
 func (d *drive) waitsFor(by *element) *element {
 	switch {
-	case d.await && !by.live(d.gen):
+	case !by.live(d.gen) && (d.await || by.p.settings().overlap && by.Phase() != graph.Building):
 		return nil
 	case d.loop != nil:
 		return d.loop.waitsFor(d.on)
@@ -462,6 +463,7 @@ func (d *drive) waitFor(e *element) {
 	w := d.t.hookWaits(e)
 	d.t.breakHooks()
 	d.t.letFly()
+	d.t.delegate(e.c.root)
 	e.c.handOn(d.by)
 	d.t.unlock(&d.own)
 	who := d.t.blocks()

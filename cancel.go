@@ -179,6 +179,12 @@ func (e *element) detach(why error, a *after) {
 	}
 	x := &l.ending
 	*x = ending{e: e, life: l, gen: l.gen, why: why, hooks: l.pick(nil, onDispose)}
+	if l.context.Context != nil {
+		if e.times == nil {
+			e.more()
+		}
+		e.times.detached = l
+	}
 	if len(x.hooks) > 0 || l.context.Context != nil || e.observed() {
 		x.queue(a)
 	}

@@ -166,6 +166,9 @@ func (e *element) ended(last bool, panics []hookPanic) {
 	defer t.mu.Unlock()
 	if e.ending--; e.ending == 0 {
 		e.Unset(graph.Blocked)
+		if e.times != nil {
+			e.times.detached = nil
+		}
 		e.woken()
 		e.Want()
 		e.leave()

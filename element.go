@@ -98,7 +98,7 @@ type rare struct {
 }
 
 // times is when things happened, by the container's clock; 0 is no time. An element that is
-// AutoDispose or has a rare part keeps it.
+// AutoDispose or has a rare part keeps it, and with it what of its last build is not through.
 type times struct {
 	since   time.Duration // the latest of going on standby and the last link closed
 	left    time.Duration // when the last listener left, since the build began if that is not timed
@@ -106,6 +106,8 @@ type times struct {
 	built   time.Duration // when the newest build began
 	lasted  time.Duration // how long it took
 	timer   *timer        // the disposal, in its container's heap
+
+	detached *life // with a context, of a build that is over and whose hooks have not returned
 }
 
 // anew forgets, for a build that is not timed, what was of the one before: CacheFor counts

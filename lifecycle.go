@@ -137,6 +137,19 @@ func (e *element) lived() *life {
 	return e.life
 }
 
+// lifeOf returns the life of build gen, which is over, as long as its end is not through. The
+// lock is held.
+func (e *element) lifeOf(gen uint64) *life {
+	l := e.life
+	if l == nil && e.times != nil {
+		l = e.times.detached
+	}
+	if l == nil || l.gen != gen {
+		return nil
+	}
+	return l
+}
+
 // because notes why the build that begins is made. What is built again without anybody's
 // hand has a dependency that changed, and by hand too if one is known to have (rule A1).
 func (e *element) because() {
@@ -204,8 +217,15 @@ func (e *element) register(gen uint64, h *hook) (remove func()) {
 	t.mu.Lock()
 	a.from(e)
 	if !e.live(gen) {
+		l, why := e.lifeOf(gen), error(nil)
+		if l != nil {
+			why = e.why(gen)
+		}
 		t.unlock(&a)
 		if h.kind == onDispose {
+			if l != nil && l.context.Context != nil { // whoever ended the build may not have come to that (rule L5)
+				l.context.cancel(why)
+			}
 			e.c.runHook(e.p, h, &a) // what was acquired too late is released all the same
 			a.rethrow()
 		}

@@ -4,6 +4,7 @@ package weir
 // (rule P6), and at a Listen that has to wait for the lock (G5). And it looks at what closed subscriptions hold.
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -148,4 +149,42 @@ func TestA6ARetryOfWhatIsOutdatedAlreadyIsNone(t *testing.T) {
 		defer c.tree.mu.Unlock()
 		require.Empty(t, c.timers)
 	})
+}
+
+func TestL5AHookThatComesBetweenTheEndOfABuildAndItsCancellationFindsItCancelled(t *testing.T) {
+	// Whoever ends a build lets go of the lock before it cancels the context. A hook that is registered in between runs at once (L6).
+	// Planted bug, what was there: it finds the context live.
+	release := make(chan struct{})
+	defer close(release)
+	future := NewFutureProvider(func(context.Context, Ref) (int, error) { <-release; return 1, nil })
+	plain := NewProvider(func(Ref) int { return 1 })
+	for how, end := range map[string]func(e *element, a *after){
+		"invalidated": func(e *element, a *after) {
+			e.c.endAll([]*element{e}, []uint64{e.Gen()}, byRefresh, nil, true, a)
+		},
+		"disposed": func(e *element, a *after) { e.dispose(a) },
+	} {
+		for _, p := range []*base{plain.identity(), future.identity()} {
+			c := NewContainer()
+			defer c.Close()
+			Read(c, plain)
+			Read(c, future)
+			e := c.table.find(p)
+			ref := Ref{e, e.Gen()}
+			ctx := ref.Context()
+			var a after
+			c.tree.mu.Lock()
+			end(e, &a)
+			c.tree.mu.Unlock()
+			require.NoError(t, ctx.Err())
+			var late error
+			ref.OnDispose(func() { late = ctx.Err() })
+			cause := context.Cause(ctx)
+			c.tree.mu.Lock()
+			c.settle(&a)
+			require.Error(t, late, how)
+			require.Equal(t, context.Cause(ref.Context()).Error(), cause.Error(), how)
+			require.Nil(t, e.times.detached, how)
+		}
+	}
 }

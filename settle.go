@@ -197,6 +197,30 @@ func (c *Container) settleApart() {
 	c.spawned()
 }
 
+// delegate has a goroutine of its own run the turns that the caller owes, or leaves to whoever
+// runs a build: it is about to wait for the build of another, which may need them. The lock
+// is held.
+func (t *tree) delegate(root *Container) {
+	if t.anyReady(root, (*Container).queuedAlone) {
+		root.settleApart()
+	}
+}
+
+// anyReady reports whether one of those that may have work for a turn is as is asks for.
+func (t *tree) anyReady(root *Container, is func(*Container) bool) bool {
+	if is(root) {
+		return true
+	}
+	for i := range t.ready {
+		for c := range t.ready[i].All {
+			if is(c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // yield is settle on behalf of by's build. A synchronous build runs no turn: whoever runs
 // it does, afterwards.
 func (c *Container) yield(by *element, a *after) {
@@ -215,13 +239,7 @@ func (c *Container) waiting(by *element, a *after) {
 	t := c.tree
 	building := by != nil && by.Phase() == graph.Building
 	left := func(c *Container) bool { return c.queuedAlone() && (building || c.mustWait()) }
-	leaves := left(c.root)
-	for i := range t.ready {
-		for c := range t.ready[i].All {
-			leaves = leaves || left(c)
-		}
-	}
-	if leaves {
+	if t.anyReady(c.root, left) {
 		c.settleApart()
 	}
 	c.handOn(by)

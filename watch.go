@@ -133,8 +133,9 @@ func isClosed(err error) bool { return errors.Is(err, ErrContainerClosed) }
 
 // current returns p's element, up to date, and how its build failed if it did, for a write.
 // The element is nil if the container is closed, or the notifier that writes is over. With hold
-// it is not disposed before its release: what others have to be built for must not go between.
-func (c *Container) current(p *base, at place, hold bool, a *after) (*element, *PanicError) {
+// it is noted there, and not disposed before its release: what others have to be built for
+// must not go between.
+func (c *Container) current(p *base, at place, hold **element, a *after) (*element, *PanicError) {
 	c.tree.mu.Lock()
 	if at.gone() { // it must not begin another life
 		c.tree.unlock(a)
@@ -147,8 +148,9 @@ func (c *Container) current(p *base, at place, hold bool, a *after) (*element, *
 		return nil, nil
 	}
 	fail := e.fail
-	if hold {
+	if hold != nil {
 		e.walkers++
+		*hold = e // now: a hook may end this goroutine
 	}
 	// No turn yet: an element that nobody uses is to be written, not to be gone.
 	c.tree.unlock(a)

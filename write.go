@@ -31,7 +31,7 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 		e := c.table.find(b)
 		var fail *PanicError
 		if e == nil || e.Word.Load()&graph.Readable == 0 { // else it is looked at again under the lock
-			if e, fail = c.current(b, at, false, &a); e == nil { // closed meanwhile
+			if e, fail = c.current(b, at, nil, &a); e == nil { // closed meanwhile
 				written = true
 				return p.discard(at, f, next)
 			}

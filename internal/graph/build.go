@@ -336,16 +336,36 @@ func (n *Node) Publish(isChanged, settled, fail bool) {
 	if fail {
 		n.flags |= failed
 	}
+	at := n.at
+	if n.passed != 0 {
+		at, n.passed = n.since(), 0
+	}
 	if settled {
-		n.settledAt = n.at
+		n.settledAt = at
 	}
 	if isChanged {
-		n.changedAt = n.at
+		n.changedAt = at
 	}
 	if isChanged || n.flags&owed != 0 {
 		n.flags &^= owed
 		n.Deliver()
 	}
+}
+
+// since returns the epoch since which all that n was just made from is what it is, but no
+// earlier than passed: when n was built says nothing to those who know of changes before.
+func (n *Node) since() (at uint64) {
+	at = n.passed
+	for i := range n.deps {
+		switch d := &n.deps[i]; {
+		case d.kind == Waiting || n.parked(i):
+		case d.kind == Settled:
+			at = max(at, d.src.settledAt)
+		default:
+			at = max(at, d.src.changedAt)
+		}
+	}
+	return min(at, n.at)
 }
 
 // Recover notes that n, whose value was a kept panic, has been given a value.
@@ -406,7 +426,7 @@ func (g *Graph) Dispose(n *Node) {
 		n.deps[i] = dep{}
 		n.deps = n.deps[:i]
 	}
-	n.phase, n.at = Absent, 0
+	n.phase, n.at, n.passed = Absent, 0, 0
 	n.flags &^= Stale | InFlight | failed | Life | Owner | Over | Mixed | owed
 	if n.flags&Observed == 0 {
 		n.flags &^= Joins

@@ -72,6 +72,7 @@ func (g *Graph) Change(n *Node, settled bool) {
 	if settled {
 		n.settledAt = e
 	}
+	n.passed = 0
 	g.markFrom(n, Dirty, settled)
 	n.Deliver()
 }
@@ -81,6 +82,7 @@ func (g *Graph) Invalidate(n *Node) {
 	g.tick()
 	was := n.flags & Stale
 	n.flags |= Dirty
+	n.passed = 0
 	n.Hide()
 	n.Want()
 	if was == 0 {
@@ -89,13 +91,41 @@ func (g *Graph) Invalidate(n *Node) {
 }
 
 // Settle makes n, which a change just made stale and which is about to be written, current
-// as it is.
+// as it is. If what it watches has still to be built, n asks for that as any stale node
+// does: only what changes from now on counts.
 func (g *Graph) Settle(n *Node) {
-	if n.flags&Stale != 0 {
-		n.flags &^= Stale
-		n.at = g.epoch.Load()
-		n.deliverOwed()
+	if n.flags&Stale == 0 {
+		return
 	}
+	n.flags &^= Stale
+	n.at = g.epoch.Load()
+	if n.pass(n.at) {
+		n.flags |= Pending
+		return
+	}
+	n.deliverOwed()
+}
+
+// pass notes of all that n is made from and that is stale that n knows of the changes up to
+// epoch, and reports whether there is any.
+func (n *Node) pass(epoch uint64) (stale bool) {
+	todo := []*Node{n}
+	for len(todo) > 0 {
+		x := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for i := range x.deps {
+			s := x.deps[i].src
+			if s.Fresh() || x.parked(i) {
+				continue
+			}
+			stale = true
+			if s.passed == 0 {
+				s.passed = epoch
+				todo = append(todo, s)
+			}
+		}
+	}
+	return stale
 }
 
 // Ended returns the nodes that the changes since the last call made known stale and

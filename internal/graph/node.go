@@ -129,6 +129,7 @@ type Node struct {
 	at        uint64        // the epoch at which all that the value was made from was current
 	changedAt uint64        // the epoch since which the value is what it is
 	settledAt uint64        // the same for the settled result of an async value
+	passed    uint64        // if it is stale: a dependent was written since, which knows of the changes up to this epoch; or 0
 	mark      atomic.Uint64 // the newest build that has watched this node, as far as it is known
 }
 

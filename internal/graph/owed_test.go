@@ -196,3 +196,42 @@ func TestForgetLetsGoOfNodes(t *testing.T) { // what was disposed must not be ke
 		w.sound()
 	}
 }
+
+func TestSettleLeavesOpenWhatHasToBeBuiltFirst(t *testing.T) { // P6, P11
+	w := newWorld(t)
+	a, other := w.state("a", 1), w.state("other", 1)
+	near := w.sum("near", a)
+	extra := 0
+	far := w.derived("far", 0, func(r *run) int { return r.watch(near) + extra })
+	b := w.sum("b", far)
+	w.fresh(b)
+	builds := func() (n int) {
+		for _, name := range w.built {
+			if name == "b" {
+				n++
+			}
+		}
+		return n
+	}
+	settle := func() {
+		w.set(a, a.val+1)
+		w.g.Settle(&b.Node)
+		require.Equal(t, "pending", level(b), "far is stale")
+	}
+	settle()
+	w.set(other, 2) // the epoch at which far is built says nothing
+	w.fresh(b)
+	require.Equal(t, 1, builds(), "it knew of that")
+	settle()
+	w.set(a, 10) // stops at near
+	w.fresh(b)
+	require.Equal(t, 2, builds(), "not of that")
+	settle()
+	w.fresh(near)
+	w.set(other, 3)
+	w.g.Invalidate(&far.Node)
+	extra++
+	w.fresh(b)
+	require.Equal(t, 3, builds(), "by hand, and a different value")
+	w.sound()
+}

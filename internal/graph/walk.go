@@ -201,7 +201,7 @@ next:
 		case n.phase == Absent:
 			return Build, n
 		case n.flags&Dirty != 0:
-			if w.Eager && g.pull(w) {
+			if w.Eager && n.flags&Life == 0 && g.pull(w) { // one with a life is over, and ended first
 				continue
 			}
 			return Build, n
@@ -242,7 +242,7 @@ next:
 			}
 		} else if top.moment == ^uint64(0) {
 			n.flags &^= Stale
-			n.at = now
+			n.at, n.passed = now, 0
 			n.Show()
 			n.deliverOwed()
 			continue
