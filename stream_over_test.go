@@ -5,6 +5,7 @@ package weir_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -219,6 +220,9 @@ func TestA4WhenEmitReturnsFalseTheContextHasItsCause(t *testing.T) {
 						return nil
 					}
 					for i := 1; emit(i); i++ {
+						if i%64 == 0 { // on one processor nobody else would run for 10 ms
+							runtime.Gosched()
+						}
 					}
 					causes <- context.Cause(ctx)
 					return nil
