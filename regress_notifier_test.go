@@ -214,37 +214,6 @@ func TestN2TheRefOfANotifierThatIsOverIsOver(t *testing.T) {
 	})
 }
 
-func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
-	// A build of another provider uses a notifier while another goroutine rebuilds it. Planted bug: take any build on the stack for the
-	// notifier's own: misuse, or the state of before.
-	for name, use := range map[string]func(n *noteSync) int{
-		"State":  func(n *noteSync) int { return n.State() },
-		"Set":    func(n *noteSync) int { n.Set(2); return 2 },
-		"Update": func(n *noteSync) int { return n.Update(func(v int) int { return v }) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				c := newContainer(t)
-				gate := make(chan int, 1)
-				p := syncNotes(func(weir.Ref, *noteSync) int { return <-gate })
-				gate <- 1
-				n := p.Notifier(c)
-				c.Invalidate(p)
-				rebuilt := async(t, func() { weir.Read(c, p) })
-				settle()
-				got := 0
-				used := async(t, func() { got = weir.Read(c, weir.NewProvider(func(weir.Ref) int { return use(n) })) })
-				settle()
-				require.Zero(t, got, "it waits")
-				gate <- 2
-				await(t, "the rebuild", rebuilt)
-				await(t, "the use", used)
-				require.Equal(t, 2, got)
-			})
-		})
-	}
-}
-
 func TestG4ANotifierThatCannotBeMadeLeavesItsTurnToNobody(t *testing.T) {
 	// The first to need the notifier of a new life is a call of Notifier, for the function of the life before has not returned. Planted bug:
 	// create does not return, and who would have run the turn is gone: nobody hears that it is loading.
@@ -280,46 +249,54 @@ func TestG4ANotifierThatCannotBeMadeLeavesItsTurnToNobody(t *testing.T) {
 	}
 }
 
-func TestN5ABuildOfAnotherNotifierIsNotItsOwn(t *testing.T) {
-	// The Build of one notifier uses another, which another goroutine rebuilds just then (N5, P4). Planted bug: the Build of any notifier on
-	// the stack is taken for the own one: misuse, or the state of before.
+func TestN5ANotifierThatAnotherGoroutineBuildsIsWaitedFor(t *testing.T) {
+	// A build of another provider, or the Build of another notifier, uses a notifier while another goroutine rebuilds it (N5, P4). Planted
+	// bugs: any build on the stack is taken for the notifier's own, or the Build of any notifier: misuse, or the state of before.
 	for name, use := range map[string]func(n *noteSync) int{
 		"State":  func(n *noteSync) int { return n.State() },
 		"Set":    func(n *noteSync) int { n.Set(2); return 2 },
 		"Update": func(n *noteSync) int { return n.Update(func(v int) int { return v }) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				c := newContainer(t)
-				gate := make(chan int, 1)
-				var own trace
-				p := syncNotes(func(_ weir.Ref, n *noteSync) int {
-					v := <-gate
-					if v == 2 {
-						own.add("%d", n.State()) // that of before, for it is its own
-						isUsage(t, "Set", asError(recovered(func() { n.Set(3) })), "own Build")
+		for by, user := range map[string]func(use func() int) weir.Source[int]{
+			"a provider": func(use func() int) weir.Source[int] {
+				return weir.NewProvider(func(weir.Ref) int { return use() })
+			},
+			"a notifier": func(use func() int) weir.Source[int] {
+				return syncNotes(func(weir.Ref, *noteSync) int { return use() })
+			},
+		} {
+			t.Run(name+" by "+by, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					c := newContainer(t)
+					gate := make(chan int, 1)
+					var own trace
+					p := syncNotes(func(_ weir.Ref, n *noteSync) int {
+						v := <-gate
+						if v == 2 {
+							own.add("%d", n.State()) // that of before, for it is its own
+							isUsage(t, "Set", asError(recovered(func() { n.Set(3) })), "own Build")
+						}
+						return v
+					})
+					gate <- 1
+					n := p.Notifier(c)
+					for range 20 { // numbers of builds with all sorts of digits
+						weir.Refresh(c, weir.NewProvider(one))
 					}
-					return v
+					c.Invalidate(p)
+					rebuilt := async(t, func() { weir.Read(c, p) })
+					settle()
+					got := 0
+					used := async(t, func() { got = weir.Read(c, user(func() int { return use(n) })) })
+					settle()
+					require.Zero(t, got, "it waits")
+					gate <- 2
+					await(t, "the rebuild", rebuilt)
+					await(t, "the use", used)
+					require.Equal(t, 2, got)
+					own.want(t, "in its own Build", "1")
 				})
-				gate <- 1
-				n := p.Notifier(c)
-				for range 20 { // numbers of builds with all sorts of digits
-					weir.Refresh(c, weir.NewProvider(one))
-				}
-				c.Invalidate(p)
-				rebuilt := async(t, func() { weir.Read(c, p) })
-				settle()
-				got := 0
-				other := syncNotes(func(weir.Ref, *noteSync) int { return use(n) })
-				used := async(t, func() { got = weir.Read(c, other) })
-				settle()
-				require.Zero(t, got, "it waits")
-				gate <- 2
-				await(t, "the rebuild", rebuilt)
-				await(t, "the use", used)
-				require.Equal(t, 2, got)
-				own.want(t, "in its own Build", "1")
 			})
-		})
+		}
 	}
 }
