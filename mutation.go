@@ -143,9 +143,9 @@ func canCompare(key any) (ok bool) {
 
 // Run runs fn on the caller's goroutine and returns what it returns. Meanwhile the state is
 // pending, then success or failed, unless another run was started, or the mutation reset or
-// invalidated, in between: the newest run owns the state, older ones still return. The scope that fn gets
-// keeps what is read through it alive and active until fn returns; writes go straight
-// through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
+// invalidated, in between: the newest run owns the state, older ones still return. The
+// scope that fn gets keeps what is read through it alive and active until fn returns;
+// writes go straight through. ctx goes to fn, and is cancelled with [ErrContainerClosed] when the container
 // closes. A panic in fn is the failure of the state, and goes on to the caller; so is one of
 // a listener that hears of pending, where no panic handler takes it: fn is not called then.
 //

@@ -83,9 +83,6 @@ func (c *Container) hosts(p *base) bool {
 
 // override returns what replaces p in c, of a member also what replaces its family, or nil.
 func (c *Container) override(p *base) *override {
-	if len(c.overrides.all) == 0 {
-		return nil
-	}
 	if o := c.overrides.of(p); o != nil || p.member == nil {
 		return o
 	}

@@ -28,8 +28,8 @@ type staging struct {
 	room  targets         // for commit
 }
 
-// few is how many writes, or overrides, are searched one after the other, and many what a staging that is kept
-// for the next batch has room for at most.
+// few is how many writes, or overrides, are searched one after the other, and many what a
+// staging that is kept for the next batch has room for at most.
 const (
 	few  = 8
 	many = 1024
