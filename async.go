@@ -329,7 +329,7 @@ func (x *cell[S]) rested() *S {
 	raw := x.raw()
 	if !isResting(raw) {
 		raw = nil
-		if r := x.rare; r != nil {
+		if r := x.e.rare; r != nil {
 			raw = r.rested
 		}
 	}
@@ -342,11 +342,11 @@ func (x *cell[S]) rested() *S {
 func (x *cell[S]) hiding(next *S) {
 	switch prev := x.raw(); {
 	case isResting(any(next)):
-		if x.rare != nil {
-			x.rare.rested = nil
+		if x.e.rare != nil {
+			x.e.rare.rested = nil
 		}
 	case isResting(prev):
-		r := x.more()
+		r := x.e.more()
 		r.rested, r.amended = prev, false
 	}
 }

@@ -345,26 +345,29 @@ func (p *AsyncNotifierProvider[N, T]) building(by *asyncProvider[T], create func
 	by.fetch = func(ctx context.Context, ref Ref) (T, error) { return build(ctx, ref, of(ref)) }
 }
 
-func (p *AsyncNotifierProvider[N, T]) origin() *base {
+func (p *AsyncNotifierProvider[N, T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *AsyncNotifierProvider[N, T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *AsyncNotifierProvider[N, T]) identity() *base { return p.origin() }
+func (p *AsyncNotifierProvider[N, T]) outlet() (out outlet[AsyncValue[T]]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Notifier is [NotifierProvider.Notifier]. It does not wait for the build that it starts.
 func (p *AsyncNotifierProvider[N, T]) Notifier(s Scope) N {
-	b := p.watchable("Notifier")
+	b := p.identity().usable("Notifier")
 	return notifierOf[N](scopeOf(s, b, "Notifier"), b)
 }
 
 // Cancel is [FutureProvider.Cancel].
 func (p *AsyncNotifierProvider[N, T]) Cancel(s Scope, cause error) {
-	p.watchable("Cancel")
+	p.identity().usable("Cancel")
 	p.cancel(s, cause)
 }
 
@@ -401,25 +404,28 @@ func (p *StreamNotifierProvider[N, T]) building(by *asyncProvider[T], create fun
 	by.stream = func(ctx context.Context, ref Ref, emit func(T) bool) error { return build(ctx, ref, of(ref), emit) }
 }
 
-func (p *StreamNotifierProvider[N, T]) origin() *base {
+func (p *StreamNotifierProvider[N, T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *StreamNotifierProvider[N, T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *StreamNotifierProvider[N, T]) identity() *base { return p.origin() }
+func (p *StreamNotifierProvider[N, T]) outlet() (out outlet[AsyncValue[T]]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Notifier is [AsyncNotifierProvider.Notifier].
 func (p *StreamNotifierProvider[N, T]) Notifier(s Scope) N {
-	b := p.watchable("Notifier")
+	b := p.identity().usable("Notifier")
 	return notifierOf[N](scopeOf(s, b, "Notifier"), b)
 }
 
 // Cancel is [StreamProvider.Cancel].
 func (p *StreamNotifierProvider[N, T]) Cancel(s Scope, cause error) {
-	p.watchable("Cancel")
+	p.identity().usable("Cancel")
 	p.cancel(s, cause)
 }

@@ -60,12 +60,13 @@ func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
 	if src == nil {
 		misuse(nil, "Await of a nil source")
 	}
-	b := src.watchable("Await")
+	out := src.outlet()
+	b := out.usable("Await")
 	ref.validFor(b, "Await")
 	var f *filter[AsyncValue[T]]
 	var edge *edgeFilter
-	if src.selects() {
-		f = newFilter(Source[AsyncValue[T]](src))
+	if out.part != nil {
+		f = newFilter(out)
 		edge = &f.edge
 		edge.settled = true
 	}
@@ -76,7 +77,7 @@ func Await[T any](ref Ref, src AsyncSource[T]) (T, error) {
 	if f != nil {
 		return f.see(raw).Result()
 	}
-	return src.view(raw).Result()
+	return out.view(raw).Result()
 }
 
 // await is Await without the type.
@@ -196,16 +197,17 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	if src == nil {
 		misuse(nil, "Resolve of a nil source")
 	}
+	out := src.outlet()
 	if c, ok := s.(*Container); ok && c != nil && ctx != nil && ctx.Err() == nil && !c.closing.Load() {
-		if e := c.there(src.origin()); e != nil && e.Word.Load()&graph.Readable != 0 {
+		if e := c.there(out.base()); e != nil && e.Word.Load()&graph.Readable != 0 {
 			e.point()
-			if at, _, _ := src.peek(e); at != nil && at.resting() { // it is a Read
+			if at, _, _ := out.peek(e); at != nil && at.resting() { // it is a Read
 				e.touch()
 				return at.Result()
 			}
 		}
 	}
-	b := src.watchable("Resolve")
+	b := out.usable("Resolve")
 	at := scopeOf(s, b, "Resolve")
 	if ctx == nil {
 		misuse(b, "Resolve needs a context: use context.Background if there is none")
@@ -217,7 +219,7 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	if err != nil {
 		return zero, err
 	}
-	return src.view(raw).Result()
+	return out.view(raw).Result()
 }
 
 // resolve is Resolve without the type.

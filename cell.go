@@ -12,9 +12,9 @@ import (
 // cell is an element with its value: an immutable snapshot behind an atomic pointer, or a
 // small value in an atomic word, which costs no memory when it changes.
 type cell[S any] struct {
-	val  atomic.Pointer[S] // beside p and the node's word: all that a reader needs
-	word atomic.Uint64
-	element
+	val    atomic.Pointer[S] // beside p and the node's word: all that a reader needs
+	word   atomic.Uint64
+	e      element
 	as     *provider[S]                // the provider p, typed: it says whether the value is small
 	next   *S                          // computed, not published
 	small  uint64                      // the same, of a small value
@@ -177,7 +177,7 @@ func (x *cell[S]) write(v S) {
 
 // wrote is write of a v that is no change.
 func (x *cell[S]) wrote(v S) {
-	if x.life != nil && len(x.life.selves) > 0 {
+	if x.e.life != nil && len(x.e.life.selves) > 0 {
 		x.tellSelf(&[]S{v}[0])
 	}
 }
@@ -185,10 +185,10 @@ func (x *cell[S]) wrote(v S) {
 // publish makes v the value, which is not small.
 func (x *cell[S]) publish(v *S) {
 	x.tellSelf(v)
-	if r := x.rare; r != nil && r.saving != nil {
+	if r := x.e.rare; r != nil && r.saving != nil {
 		r.saving.publish(v)
 	}
-	if x.future != nil {
+	if x.e.future != nil {
 		x.hiding(v)
 	}
 	x.point()
@@ -198,7 +198,7 @@ func (x *cell[S]) publish(v *S) {
 // tellSelf queues the listeners that a notifier has on itself: they hear of every value
 // that is written or built, equal or not. The lock is held.
 func (x *cell[S]) tellSelf(v *S) {
-	if l := x.life; l != nil {
+	if l := x.e.life; l != nil {
 		for _, s := range l.selves {
 			fn, prev := s.fn.(func(prev, next S)), x.val.Load()
 			call := &hook{fn: func() {
@@ -208,9 +208,9 @@ func (x *cell[S]) tellSelf(v *S) {
 				}
 				fn(*prev, *v)
 			}}
-			x.c.makeReady()
-			x.c.selves.Push(selfCall{&x.element, x.Gen(), s, call})
-			x.c.selfNews.Store(true)
+			x.e.c.makeReady()
+			x.e.c.selves.Push(selfCall{&x.e, x.e.Gen(), s, call})
+			x.e.c.selfNews.Store(true)
 		}
 	}
 }
@@ -253,7 +253,7 @@ func (x *cell[S]) holds(raw any) bool {
 func (x *cell[S]) retarget(i impl) {
 	next := i.(interface{ typed() *provider[S] }).typed()
 	if from := x.from.Load(); next != from && (next.makes || from.makes) { // another create function: its notifier is another
-		x.rare.vacate(x.newest)
+		x.e.rare.vacate(x.e.newest)
 	}
 	x.aim(next)
 }
@@ -261,8 +261,8 @@ func (x *cell[S]) retarget(i impl) {
 // aim has from make the value from now on.
 func (x *cell[S]) aim(from *provider[S]) {
 	x.from.Store(from)
-	x.element.future, _ = from.impl.(asyncKind)
-	x.element.async = from.build == nil
+	x.e.future, _ = from.impl.(asyncKind)
+	x.e.async = from.build == nil
 }
 
 func (x *cell[S]) drop() {
@@ -272,7 +272,7 @@ func (x *cell[S]) drop() {
 	} else {
 		x.val.Store(nil)
 	}
-	if r := x.rare; r != nil {
+	if r := x.e.rare; r != nil {
 		r.rested = nil
 	}
 }

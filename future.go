@@ -38,16 +38,19 @@ func NewTryProvider[T any](build func(ref Ref) (T, error), opts ...ProviderOptio
 	return p
 }
 
-func (p *FutureProvider[T]) origin() *base {
+func (p *FutureProvider[T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *FutureProvider[T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *FutureProvider[T]) identity() *base { return p.origin() }
+func (p *FutureProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Cancel ends the build in flight without disposing the element: the cancel button
 // (rule C6). Its context is cancelled with cause ([ErrCanceled] if nil), its OnDispose
@@ -56,6 +59,6 @@ func (p *FutureProvider[T]) identity() *base { return p.origin() }
 // until a dependency changes or it is invalidated. A retry that is pending is in flight.
 // With nothing in flight Cancel does nothing.
 func (p *FutureProvider[T]) Cancel(s Scope, cause error) {
-	p.watchable("Cancel")
+	p.identity().usable("Cancel")
 	p.cancel(s, cause)
 }

@@ -57,12 +57,13 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	if src == nil {
 		misuse(nil, "Listen to a nil source")
 	}
-	b := src.watchable("Listen")
+	out := src.outlet()
+	b := out.usable("Listen")
 	at := scopeOf(s, b, "Listen")
 	l := listeningOf(b, opts)
 	x = &Subscription[S]{c: at.c, fn: fn}
-	if src.selects() {
-		x.sel = &subSelect[S]{src: src}
+	if out.part != nil {
+		x.sel = &subSelect[S]{src: out}
 	}
 	x.self, x.weak = x, l.weak
 	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
@@ -83,7 +84,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if e != nil {
 			e.leave()
 		}
-		x.sel = &subSelect[S]{src: src} // there is no element to say what it is
+		x.sel = &subSelect[S]{src: out} // there is no element to say what it is
 		x.detach()
 		x.forget()
 		c.done(&a)
@@ -105,7 +106,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		}
 	}()
 	fail, stop := x.arrive(e, at, by, &a)
-	if !src.selects() {
+	if out.part == nil {
 		if x.x, _ = x.e.host.(*cell[S]); x.x.as.unpack != nil {
 			x.self = smallListener[S]{x}
 		}
@@ -121,7 +122,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		}
 		return nil, named(stop)
 	}
-	if !l.fire && !src.selects() { // nothing of the user's to be run
+	if !l.fire && out.part == nil { // nothing of the user's to be run
 		x.seen, x.failed = x.x.snapshot(), fail
 		x.arrived()
 	} else {

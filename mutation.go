@@ -106,22 +106,25 @@ func (m *Mutation[T]) decide() {
 	}
 }
 
-func (m *Mutation[T]) origin() *base {
+func (m *Mutation[T]) identity() *base {
 	if m == nil {
 		return nil
 	}
 	return &m.base
 }
 
-func (m *Mutation[T]) watchable(op string) *base { return m.origin().usable(op) }
-
-func (m *Mutation[T]) identity() *base { return m.origin() }
+func (m *Mutation[T]) outlet() (out outlet[MutationState[T]]) {
+	if m != nil {
+		out.whole = m.typed()
+	}
+	return out
+}
 
 // Of returns the variant of the mutation for key, with a state of its own: the same
 // pointer for the same key, for as long as anything holds it. A key that cannot be
 // compared is a *UsageError.
 func (m *Mutation[T]) Of(key any) *Mutation[T] {
-	b := m.watchable("Of")
+	b := m.identity().usable("Of")
 	if m.keyed == nil {
 		misuse(b, "Of a keyed mutation: use one key for all that tells variants apart")
 	}
@@ -152,7 +155,7 @@ func canCompare(key any) (ok bool) {
 // After Close, and through a ref that is over, Run returns the cause without calling fn.
 // A nil ctx or fn, and the Tx of a batch, are a *UsageError.
 func (m *Mutation[T]) Run(ctx context.Context, s Scope, fn func(ctx context.Context, s Scope) (T, error)) (v T, err error) {
-	b := m.watchable("Run")
+	b := m.identity().usable("Run")
 	at := placeOf(s, b, "Run")
 	switch {
 	case ctx == nil:
@@ -260,7 +263,7 @@ func (m *Mutation[T]) show(e *element, next MutationState[T], a *after) {
 // is idle, or has never run, stays as it is; after Close, and through a ref that is over,
 // Reset does nothing.
 func (m *Mutation[T]) Reset(s Scope) {
-	b := m.watchable("Reset")
+	b := m.identity().usable("Reset")
 	at := placeOf(s, b, "Reset")
 	var a after
 	t := at.c.tree

@@ -216,23 +216,23 @@ func (c *Container) membersBy(family *base) (es []*element) {
 // overrideBuild is an override of a synchronous provider.
 func overrideBuild[S any](p *provider[S], build func(ref Ref) S) Override {
 	x := &struct { // one allocation for both
-		replacement
-		provider[S]
+		put replacement
+		by  provider[S]
 	}{}
-	x.equal, x.build = p.equal, build
-	x.by = &x.provider
-	return override{&p.base, &x.replacement}
+	x.by.equal, x.by.build = p.equal, build
+	x.put.by = &x.by
+	return override{&p.base, &x.put}
 }
 
 // OverrideWithValue makes an override by a fixed value.
 func (p *Provider[T]) OverrideWithValue(v T) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideBuild(&p.provider, func(Ref) T { return v })
 }
 
 // OverrideWith makes an override by another build function.
 func (p *Provider[T]) OverrideWith(build func(ref Ref) T) Override {
-	if b := p.watchable("OverrideWith"); build == nil {
+	if b := p.identity().usable("OverrideWith"); build == nil {
 		misuse(b, "OverrideWith needs a build function")
 	}
 	return overrideBuild(&p.provider, build)
@@ -240,13 +240,13 @@ func (p *Provider[T]) OverrideWith(build func(ref Ref) T) Override {
 
 // OverrideWithValue makes an override by a state that starts as v.
 func (p *StateProvider[T]) OverrideWithValue(v T) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideBuild(&p.provider, func(Ref) T { return v })
 }
 
 // OverrideWith makes an override by another initial function.
 func (p *StateProvider[T]) OverrideWith(initial func(ref Ref) T) Override {
-	if b := p.watchable("OverrideWith"); initial == nil {
+	if b := p.identity().usable("OverrideWith"); initial == nil {
 		misuse(b, "OverrideWith needs an initial function")
 	}
 	return overrideBuild(&p.provider, initial)
@@ -272,20 +272,20 @@ func overrideState[T any](p *asyncProvider[T], v AsyncValue[T]) Override {
 
 // OverrideWithValue makes an override by a fixed state, which may be loading or failed.
 func (p *FutureProvider[T]) OverrideWithValue(v AsyncValue[T]) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideState(&p.asyncProvider, v)
 }
 
 // OverrideWithData is OverrideWithValue of [Data](v).
 func (p *FutureProvider[T]) OverrideWithData(v T) Override {
-	p.watchable("OverrideWithData")
+	p.identity().usable("OverrideWithData")
 	return overrideState(&p.asyncProvider, Data(v))
 }
 
 // OverrideWith makes an override by another build function. Of a Try provider it stays
 // synchronous.
 func (p *FutureProvider[T]) OverrideWith(build func(ctx context.Context, ref Ref) (T, error)) Override {
-	if b := p.watchable("OverrideWith"); build == nil {
+	if b := p.identity().usable("OverrideWith"); build == nil {
 		misuse(b, "OverrideWith needs a build function")
 	}
 	by := &asyncProvider[T]{}
@@ -300,19 +300,19 @@ func (p *FutureProvider[T]) OverrideWith(build func(ctx context.Context, ref Ref
 
 // OverrideWithValue makes an override by a fixed state, which may be loading or failed.
 func (p *StreamProvider[T]) OverrideWithValue(v AsyncValue[T]) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideState(&p.asyncProvider, v)
 }
 
 // OverrideWithData is OverrideWithValue of [Data](v).
 func (p *StreamProvider[T]) OverrideWithData(v T) Override {
-	p.watchable("OverrideWithData")
+	p.identity().usable("OverrideWithData")
 	return overrideState(&p.asyncProvider, Data(v))
 }
 
 // OverrideWith makes an override by another build function.
 func (p *StreamProvider[T]) OverrideWith(build func(ctx context.Context, ref Ref, emit func(T) bool) error) Override {
-	if b := p.watchable("OverrideWith"); build == nil {
+	if b := p.identity().usable("OverrideWith"); build == nil {
 		misuse(b, "OverrideWith needs a build function")
 	}
 	return overrideAsync(&p.asyncProvider, &asyncProvider[T]{stream: build})
@@ -321,13 +321,13 @@ func (p *StreamProvider[T]) OverrideWith(build func(ctx context.Context, ref Ref
 // OverrideWithValue makes an override by a state that starts as v. The notifier is made as
 // ever; its Build is not called.
 func (p *NotifierProvider[N, T]) OverrideWithValue(v T) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return p.OverrideWithBuild(func(Ref, N) T { return v })
 }
 
 // OverrideWith makes an override by the notifiers that create makes.
 func (p *NotifierProvider[N, T]) OverrideWith(create func() N) Override {
-	if b := p.watchable("OverrideWith"); create == nil {
+	if b := p.identity().usable("OverrideWith"); create == nil {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &provider[T]{equal: p.equal, build: p.building(create, func(ref Ref, n N) T { return n.Build(ref) })}
@@ -338,7 +338,7 @@ func (p *NotifierProvider[N, T]) OverrideWith(create func() N) Override {
 // OverrideWithBuild makes an override of the Build method alone: self is the notifier that
 // is made as ever (D13).
 func (p *NotifierProvider[N, T]) OverrideWithBuild(build func(ref Ref, self N) T) Override {
-	if b := p.watchable("OverrideWithBuild"); build == nil {
+	if b := p.identity().usable("OverrideWithBuild"); build == nil {
 		misuse(b, "OverrideWithBuild needs a build function")
 	}
 	return overrideBuild(&p.provider, p.building(p.create, build))
@@ -347,19 +347,19 @@ func (p *NotifierProvider[N, T]) OverrideWithBuild(build func(ref Ref, self N) T
 // OverrideWithValue makes an override by a fixed state, which may be loading or failed. The
 // notifier is made as ever; its Build is not called.
 func (p *AsyncNotifierProvider[N, T]) OverrideWithValue(v AsyncValue[T]) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideState(&p.asyncProvider, v)
 }
 
 // OverrideWithData is OverrideWithValue of [Data](v).
 func (p *AsyncNotifierProvider[N, T]) OverrideWithData(v T) Override {
-	p.watchable("OverrideWithData")
+	p.identity().usable("OverrideWithData")
 	return overrideState(&p.asyncProvider, Data(v))
 }
 
 // OverrideWith makes an override by the notifiers that create makes.
 func (p *AsyncNotifierProvider[N, T]) OverrideWith(create func() N) Override {
-	if b := p.watchable("OverrideWith"); create == nil {
+	if b := p.identity().usable("OverrideWith"); create == nil {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
@@ -371,7 +371,7 @@ func (p *AsyncNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 // OverrideWithBuild makes an override of the Build method alone: self is the notifier that
 // is made as ever (D13).
 func (p *AsyncNotifierProvider[N, T]) OverrideWithBuild(build func(ctx context.Context, ref Ref, self N) (T, error)) Override {
-	if b := p.watchable("OverrideWithBuild"); build == nil {
+	if b := p.identity().usable("OverrideWithBuild"); build == nil {
 		misuse(b, "OverrideWithBuild needs a build function")
 	}
 	by := &asyncProvider[T]{}
@@ -382,19 +382,19 @@ func (p *AsyncNotifierProvider[N, T]) OverrideWithBuild(build func(ctx context.C
 // OverrideWithValue makes an override by a fixed state, which may be loading or failed. The
 // notifier is made as ever; its Build is not called.
 func (p *StreamNotifierProvider[N, T]) OverrideWithValue(v AsyncValue[T]) Override {
-	p.watchable("OverrideWithValue")
+	p.identity().usable("OverrideWithValue")
 	return overrideState(&p.asyncProvider, v)
 }
 
 // OverrideWithData is OverrideWithValue of [Data](v).
 func (p *StreamNotifierProvider[N, T]) OverrideWithData(v T) Override {
-	p.watchable("OverrideWithData")
+	p.identity().usable("OverrideWithData")
 	return overrideState(&p.asyncProvider, Data(v))
 }
 
 // OverrideWith makes an override by the notifiers that create makes.
 func (p *StreamNotifierProvider[N, T]) OverrideWith(create func() N) Override {
-	if b := p.watchable("OverrideWith"); create == nil {
+	if b := p.identity().usable("OverrideWith"); create == nil {
 		misuse(b, "OverrideWith needs a create function")
 	}
 	by := &asyncProvider[T]{}
@@ -406,7 +406,7 @@ func (p *StreamNotifierProvider[N, T]) OverrideWith(create func() N) Override {
 // OverrideWithBuild makes an override of the Build method alone: self is the notifier that
 // is made as ever (D13).
 func (p *StreamNotifierProvider[N, T]) OverrideWithBuild(build func(ctx context.Context, ref Ref, self N, emit func(T) bool) error) Override {
-	if b := p.watchable("OverrideWithBuild"); build == nil {
+	if b := p.identity().usable("OverrideWithBuild"); build == nil {
 		misuse(b, "OverrideWithBuild needs a build function")
 	}
 	by := &asyncProvider[T]{}

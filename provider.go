@@ -18,18 +18,7 @@ const DefaultDisposeDelay = 100 * time.Millisecond
 
 // Source is anything that yields an S when watched: every provider kind, members of
 // families, selections ([Select]). It is sealed: only this package implements it.
-type Source[S any] interface {
-	origin() *base   // the provider at the bottom; nil for a nil one
-	view(raw any) *S // what the source makes of a snapshot; may run user code
-	// peek is view of the value that origin's element has, without the lock; a small value
-	// is for unpacked.
-	peek(e *element) (at *S, word uint64, small bool)
-	unpacked(word uint64) S
-	differs(a, b *S) bool      // change detection (P1); may run user code
-	watch(ref Ref) S           // Watch
-	selects() bool             // whether view lets through less than the whole
-	watchable(op string) *base // origin, or a *UsageError
-}
+type Source[S any] interface{ outlet() outlet[S] }
 
 // AsyncSource is a Source of [AsyncValue] that [Await] and [Resolve] take: every
 // asynchronous kind, and [SelectAsync]. It is sealed.
@@ -313,38 +302,25 @@ func setEqual[D any](b *base, s *settings) func(a, b D) bool {
 	return eq
 }
 
-func (p *provider[S]) view(raw any) *S {
-	s, _ := raw.(*S)
-	return s
-}
-
 func (p *provider[S]) differs(a, b *S) bool { return p.unlike(*a, *b) }
 
 func (p *provider[S]) unlike(a, b S) bool { return p.equal == nil || !p.equal(a, b) }
-
-func (p *provider[S]) peek(e *element) (at *S, word uint64, small bool) {
-	return e.host.(*cell[S]).peek()
-}
-
-func (p *provider[S]) unpacked(word uint64) S { return p.unpack(word) }
-
-func (p *provider[S]) selects() bool { return false }
 
 func (p *provider[S]) newElement(c *Container, id *base) *element {
 	var x *cell[S]
 	if s := id.settings(); s.auto && id.kind == plainKind { // one allocation for both
 		timed := &struct {
-			cell[S]
-			times
+			x cell[S]
+			t times
 		}{}
-		x, timed.cell.element.times = &timed.cell, &timed.times
+		x, timed.x.e.times = &timed.x, &timed.t
 	} else {
 		x = new(cell[S])
 	}
 	x.as = id.impl.(interface{ typed() *provider[S] }).typed()
-	x.element.init(c, id, x)
+	x.e.init(c, id, x)
 	x.aim(p)
-	return &x.element
+	return &x.e
 }
 
 func (p *provider[S]) typed() *provider[S] { return p }
@@ -377,7 +353,8 @@ func (p *provider[S]) seen(at look) S {
 	if at.small {
 		return p.unpack(at.word)
 	}
-	return *viewed(&p.base, p.view(at.raw))
+	v, _ := at.raw.(*S)
+	return *viewed(&p.base, v)
 }
 
 // Provider is a synchronous, derived value: build runs when it is first needed and again
@@ -398,13 +375,16 @@ func NewProvider[T any](build func(ref Ref) T, opts ...ProviderOption) *Provider
 	return p
 }
 
-func (p *Provider[T]) origin() *base {
+func (p *Provider[T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *Provider[T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *Provider[T]) identity() *base { return p.origin() }
+func (p *Provider[T]) outlet() (out outlet[T]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}

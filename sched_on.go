@@ -61,7 +61,7 @@ func (t *tree) point() {
 
 func (c *Container) point() { c.tree.point() }
 func (e *element) point()   { e.c.tree.point() }
-func (x *cell[S]) point()   { x.element.point() }
+func (x *cell[S]) point()   { x.e.point() }
 
 // begins is the first call of each goroutine that the library makes.
 func (t *tree) begins() {

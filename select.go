@@ -6,7 +6,7 @@ package weir
 import "sync/atomic"
 
 type selection[S, U any] struct {
-	src   Source[S]
+	from  outlet[S]
 	f     func(S) U
 	equal func(a, b U) bool // nil: always different
 }
@@ -25,7 +25,7 @@ func Select[S, U any](src Source[S], f func(S) U) Source[U] {
 func SelectFunc[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool) Source[U] {
 	s := newSelection(src, f, eq, "SelectFunc")
 	if eq == nil {
-		misuse(src.origin(), "SelectFunc needs an eq function: use Select for ==")
+		misuse(s.from.base(), "SelectFunc needs an eq function: use Select for ==")
 	}
 	return s
 }
@@ -35,9 +35,9 @@ func SelectFunc[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool) Sour
 // the selection's error. It is like [Select] in all else.
 func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
 	if src != nil && f == nil {
-		misuse(src.watchable("SelectAsync"), "SelectAsync needs a function")
+		misuse(src.outlet().usable("SelectAsync"), "SelectAsync needs a function")
 	}
-	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.origin(), v, f) },
+	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.outlet().base(), v, f) },
 		asyncEqual(orDifferent(defaultEqual[U]())), "SelectAsync")
 	return asyncSelection[AsyncValue[T], U]{inner}
 }
@@ -56,10 +56,11 @@ func newSelection[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool, op
 	if src == nil {
 		misuse(nil, "%s needs a source", op)
 	}
-	if b := src.watchable(op); f == nil {
+	from := src.outlet()
+	if b := from.usable(op); f == nil {
 		misuse(b, "%s needs a function", op)
 	}
-	return &selection[S, U]{src, f, eq}
+	return &selection[S, U]{from, f, eq}
 }
 
 // orDifferent makes the nil of defaultEqual a function.
@@ -70,14 +71,12 @@ func orDifferent[T any](eq func(a, b T) bool) func(a, b T) bool {
 	return eq
 }
 
-func (s *selection[S, U]) origin() *base { return s.src.origin() }
+func (s *selection[S, U]) outlet() outlet[U] { return outlet[U]{part: s} }
 
-func (s *selection[S, U]) watchable(op string) *base { return s.src.watchable(op) }
-
-func (s *selection[S, U]) selects() bool { return true }
+func (s *selection[S, U]) origin() *base { return s.from.base() }
 
 func (s *selection[S, U]) view(raw any) *U {
-	v := s.src.view(raw)
+	v := s.from.view(raw)
 	if v == nil {
 		return nil
 	}
@@ -85,29 +84,21 @@ func (s *selection[S, U]) view(raw any) *U {
 	return &u
 }
 
-func (s *selection[S, U]) peek(e *element) (at *U, word uint64, small bool) {
-	from, word, small := s.src.peek(e)
+func (s *selection[S, U]) peek(e *element) *U {
+	from, word, small := s.from.peek(e)
 	var u U
 	switch {
 	case small:
-		u = s.f(s.src.unpacked(word))
+		u = s.f(s.from.whole.unpack(word))
 	case from != nil:
 		u = s.f(*from)
 	default:
-		return nil, 0, false
+		return nil
 	}
-	return &u, 0, false
+	return &u
 }
-
-func (s *selection[S, U]) unpacked(uint64) (u U) { return u } // what is selected is never small
 
 func (s *selection[S, U]) differs(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
-
-func (s *selection[S, U]) watch(ref Ref) U {
-	b := s.origin()
-	f := newFilter(Source[U](s))
-	return *f.see(ref.watchSlow(b, &f.edge).raw)
-}
 
 type asyncSelection[S, U any] struct {
 	*selection[S, AsyncValue[U]]
@@ -118,11 +109,11 @@ func (asyncSelection[S, U]) async() {}
 // filter is what an edge through a selection remembers: what the watcher saw.
 type filter[U any] struct {
 	edge edgeFilter
-	src  Source[U]
+	src  outlet[U]
 	seen atomic.Pointer[U]
 }
 
-func newFilter[U any](src Source[U]) *filter[U] {
+func newFilter[U any](src outlet[U]) *filter[U] {
 	f := &filter[U]{src: src}
 	f.edge.changed = f.changed
 	return f

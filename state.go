@@ -18,16 +18,19 @@ func NewStateProvider[T any](initial func(ref Ref) T, opts ...ProviderOption) *S
 	return p
 }
 
-func (p *StateProvider[T]) origin() *base {
+func (p *StateProvider[T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *StateProvider[T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *StateProvider[T]) identity() *base { return p.origin() }
+func (p *StateProvider[T]) outlet() (out outlet[T]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Set makes v the value, building the element first if it is not built (rule P11), and
 // delivers what follows from it before it returns, unless a turn is running already
@@ -36,7 +39,7 @@ func (p *StateProvider[T]) identity() *base { return p.origin() }
 // that is over, it does nothing. Through the ref of a synchronous build it is a
 // *UsageError (P7). Set is safe for concurrent use; the last one wins.
 func (p *StateProvider[T]) Set(s Scope, v T) {
-	b := p.watchable("Set")
+	b := p.identity().usable("Set")
 	p.write(placeOf(s, b, "Set"), "Set", nil, v)
 }
 
@@ -45,7 +48,7 @@ func (p *StateProvider[T]) Set(s Scope, v T) {
 // like [StateProvider.Set]; where Set would do nothing, Update returns f of the last
 // value, or of zero.
 func (p *StateProvider[T]) Update(s Scope, f func(T) T) T {
-	b := p.watchable("Update")
+	b := p.identity().usable("Update")
 	if f == nil {
 		misuse(b, "Update needs a function")
 	}

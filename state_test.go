@@ -173,7 +173,7 @@ func TestALifeTakesTheStepsOfTheTable(t *testing.T) { // L1, L2, L4, L5, L10, P4
 							d.see()
 							return Watch(ref, d.state), nil
 						}, DisposeDelay(delay))
-						id, d.p = p.origin(), p
+						id, d.p = p.identity(), p
 						d.read = func() { Read(Scope(c), Source[AsyncValue[int]](p)); synctest.Wait() }
 						d.open = func() func() {
 							s := Listen(Scope(c), Source[AsyncValue[int]](p), nil)
@@ -185,7 +185,7 @@ func TestALifeTakesTheStepsOfTheTable(t *testing.T) { // L1, L2, L4, L5, L10, P4
 							d.see()
 							return Watch(ref, d.state)
 						}, DisposeDelay(delay))
-						id, d.p = p.origin(), p
+						id, d.p = p.identity(), p
 						d.read = func() { Read(Scope(c), Source[int](p)) }
 						d.open = func() func() { return Listen(Scope(c), Source[int](p), nil).Close }
 					}

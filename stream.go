@@ -38,21 +38,24 @@ func NewStreamProvider[T any](build func(ctx context.Context, ref Ref, emit func
 	return p
 }
 
-func (p *StreamProvider[T]) origin() *base {
+func (p *StreamProvider[T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *StreamProvider[T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *StreamProvider[T]) identity() *base { return p.origin() }
+func (p *StreamProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Cancel ends the build whose function is running without disposing the element; see
 // [FutureProvider.Cancel]. What was emitted last stays.
 func (p *StreamProvider[T]) Cancel(s Scope, cause error) {
-	p.watchable("Cancel")
+	p.identity().usable("Cancel")
 	p.cancel(s, cause)
 }
 

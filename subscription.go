@@ -202,16 +202,16 @@ type Subscription[S any] struct {
 
 // subSelect is what a listener to a selection needs besides.
 type subSelect[S any] struct {
-	src Source[S]
+	src outlet[S]
 	raw any // the snapshot that seen was selected from; the turn's
 }
 
 // source is what s listens to.
-func (s *Subscription[S]) source() Source[S] {
+func (s *Subscription[S]) source() outlet[S] {
 	if s.sel != nil {
 		return s.sel.src
 	}
-	return s.e.p.impl.(Source[S])
+	return outlet[S]{whole: s.x.as}
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.
@@ -290,7 +290,7 @@ func (s *Subscription[S]) IsPaused() bool {
 // Of a weak listener it builds what is not built (rule D1).
 func (s *Subscription[S]) Read() S {
 	s.valid("Read")
-	if x := s.x; x != nil && x.readable() {
+	if x := s.x; x != nil && x.e.readable() {
 		if at, word, small := x.peek(); small {
 			return x.as.unpack(word)
 		} else if at != nil {
@@ -298,9 +298,9 @@ func (s *Subscription[S]) Read() S {
 		}
 	}
 	if ref := s.owner(); ref.e != nil {
-		return Read(Scope(ref), s.source())
+		return s.source().read(ref)
 	}
-	return Read(Scope(s.c), s.source())
+	return s.source().read(s.c)
 }
 
 // Changed returns a channel that holds one signal when the value has changed since the
@@ -384,7 +384,7 @@ func (s smallListener[S]) deliver(fail *PanicError) {
 	if s.failed != nil {
 		s.failed = nil
 	} else if s.seen.ok {
-		t := &x.c.turn.compared // a turn is what calls listeners
+		t := &x.e.c.turn.compared // a turn is what calls listeners
 		asked := t.of == s.e && t.was == prev && t.now == next
 		if prev == next || asked && !t.differ || !asked && !s.differs(snapshot[S]{word: next, ok: true}) {
 			return

@@ -151,22 +151,25 @@ func (p *NotifierProvider[N, T]) building(create func() N, build func(ref Ref, n
 
 func seatOfNotifier[N NotifierOf[T], T any](n N) *seat { return &n.notifier().seat }
 
-func (p *NotifierProvider[N, T]) origin() *base {
+func (p *NotifierProvider[N, T]) identity() *base {
 	if p == nil {
 		return nil
 	}
 	return &p.base
 }
 
-func (p *NotifierProvider[N, T]) watchable(op string) *base { return p.origin().usable(op) }
-
-func (p *NotifierProvider[N, T]) identity() *base { return p.origin() }
+func (p *NotifierProvider[N, T]) outlet() (out outlet[T]) {
+	if p != nil {
+		out.whole = p.typed()
+	}
+	return out
+}
 
 // Notifier returns the notifier of the element, building it first if need be. It is no
 // dependency. A notifier whose Build failed is returned all the same; if create failed
 // Notifier raises that failure. After Close it returns the last one; if there never was one
 // it raises an error that wraps [ErrContainerClosed] (G10).
 func (p *NotifierProvider[N, T]) Notifier(s Scope) N {
-	b := p.watchable("Notifier")
+	b := p.identity().usable("Notifier")
 	return notifierOf[N](scopeOf(s, b, "Notifier"), b)
 }

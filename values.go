@@ -51,7 +51,8 @@ func Results[T any](ctx context.Context, s Scope, src AsyncSource[T]) iter.Seq2[
 
 // loopOver is Values; it returns a *CycleError, or misuse, instead of raising it.
 func loopOver[S any](ctx context.Context, s Scope, src Source[S]) func(yield func(S) bool) (stop error) {
-	b := src.watchable("Values")
+	out := src.outlet()
+	b := out.usable("Values")
 	at := scopeOf(s, b, "Values")
 	if ctx == nil {
 		misuse(b, "Values needs a context: use context.Background if there is none")
@@ -83,7 +84,7 @@ func loopOver[S any](ctx context.Context, s Scope, src Source[S]) func(yield fun
 				panic(*err)
 			}
 			next := slot.Swap(nil)
-			if next == nil || last != nil && !src.differs(last, next) {
+			if next == nil || last != nil && !out.differs(last, next) {
 				continue
 			}
 			if last = next; !yield(*next) {

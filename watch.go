@@ -15,8 +15,12 @@ func Watch[S any](ref Ref, src Source[S]) S {
 	if src == nil {
 		misuse(nil, "Watch of a nil source")
 	}
-	src.watchable("Watch")
-	return src.watch(ref)
+	out := src.outlet()
+	out.usable("Watch")
+	if out.part != nil {
+		return out.watch(ref)
+	}
+	return out.whole.watch(ref)
 }
 
 // Read returns the value of src once, building or bringing it up to date first, on this
@@ -29,27 +33,32 @@ func Read[S any](s Scope, src Source[S]) S {
 	if src == nil {
 		misuse(nil, "Read of a nil source")
 	}
+	return src.outlet().read(s)
+}
+
+// read is Read.
+func (o outlet[S]) read(s Scope) S {
 	if c, ok := s.(*Container); ok && c != nil {
-		if e := c.there(src.origin()); e != nil && e.readable() {
-			if at, word, small := src.peek(e); small {
-				return src.unpacked(word)
+		if e := c.there(o.base()); e != nil && e.readable() {
+			if at, word, small := o.peek(e); small {
+				return o.whole.unpack(word)
 			} else if at != nil {
 				return *at
 			}
 		}
 	}
-	b := src.watchable("Read")
+	b := o.usable("Read")
 	at := scopeOf(s, b, "Read")
 	if at.tx != nil {
 		if w, ok := at.tx.staged(at.c, b); ok {
-			return *src.view(w.p.raw(&w))
+			return *o.view(w.p.raw(&w))
 		}
 	}
-	seen := at.readSlow(b, src.selects())
+	seen := at.readSlow(b, o.part != nil)
 	if seen.small {
-		return src.unpacked(seen.word)
+		return o.whole.unpack(seen.word)
 	}
-	return *viewed(b, src.view(seen.raw))
+	return *viewed(b, o.view(seen.raw))
 }
 
 // Refresh is [Container.Invalidate] of src followed by [Read]: it returns the new value, or
@@ -59,7 +68,7 @@ func Refresh[S any](s Scope, src Source[S]) S {
 	if src == nil {
 		misuse(nil, "Refresh of a nil source")
 	}
-	b := src.watchable("Refresh")
+	b := src.outlet().usable("Refresh")
 	at := scopeOf(s, b, "Refresh")
 	if !at.over() {
 		var a after

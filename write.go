@@ -77,16 +77,16 @@ func (p *provider[T]) write(at place, op string, f func(T) T, next T) T {
 
 // put makes v, which differs, the value of x, which is fresh. The lock is held.
 func (p *provider[T]) put(x *cell[T], v T, a *after) {
-	t := x.c.tree
+	t := x.e.c.tree
 	t.writes++
-	t.graph.Change(&x.Node, true)
-	if x.fail != nil {
-		x.fail = nil
-		x.Recover()
+	t.graph.Change(&x.e.Node, true)
+	if x.e.fail != nil {
+		x.e.fail = nil
+		x.e.Recover()
 	}
 	x.write(v)
 	x.point()
-	x.Show()
+	x.e.Show()
 	t.endStale(a)
 }
 
