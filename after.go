@@ -131,7 +131,7 @@ func (t *tree) unlock(a *after) {
 	}
 	for _, s := range starts {
 		if s.err != nil {
-			go s.kind.fail(s, named(s.err))
+			go s.fail(named(s.err))
 			t.spawned()
 			continue
 		}

@@ -1,131 +1,68 @@
 package weir
 
 // This file owns what the asynchronous kinds share: how a build of theirs becomes an
-// AsyncValue. How states follow one another is asyncvalue.go's; contexts and ends are in
-// cancel.go, the start and return of functions in launch.go.
+// AsyncValue, whatever its type. How states follow one another is asyncvalue.go's; contexts
+// and ends are in cancel.go, the start and return of functions in launch.go.
 
 import (
-	"context"
 	"errors"
 	"time"
-
-	"github.com/weir-go/weir/internal/graph"
 )
 
-// asyncKind is what the kinds with an AsyncValue do for the untyped part. All but run,
-// fail and retried are called with the lock held.
+// asyncKind is what needs the type of an AsyncValue. A snapshot is a pointer to one, or
+// nil: of an element that has none yet.
 type asyncKind interface {
-	// loading publishes the state of a build that starts, and reports whether it is news.
-	loading(e *element) bool
-	// mayProgress reports whether progress would be news; progress publishes it.
-	mayProgress(e *element, fraction float64) bool
-	progress(e *element, fraction float64)
-	// stop keeps back, for release, the state of a build that was cancelled (keep: data from
-	// before outweighs the cause) or timed out; it reports whether the result is a different one.
-	stop(e *element, err error, keep bool) (settled bool)
-	// run runs a build function, publishes its result, and returns when both are done.
-	run(s *start)
-	// fail publishes err as the result of a build whose function is not run.
-	fail(s *start, err error)
-	// keep has err be the outcome of the synchronous build that is about to be committed.
-	keep(e *element, err error)
-	// retried has the outcome of synchronous build gen, which was just computed, be retried
-	// if the policy says so.
-	retried(e *element, gen uint64, a *after)
-	// computed is the error of the synchronous build that was just computed, or nil.
-	computed(e *element) error
-	// failedAtRest reports whether the state is a failure at rest.
-	failedAtRest(e *element) bool
-	// good reports whether the state is data at rest.
-	good(e *element) bool
-	// failed is the snapshot of a first value that cannot be had.
-	failed(err error) any
+	identity() *base
+	// call runs the build function of s: it returns the snapshot of a result, or an error. A
+	// stream that has returned has neither: it has emitted what it had to say.
+	call(s *start) (made any, err error)
+	// with returns a snapshot of the value that raw has, and s beside it.
+	with(raw any, s asyncState) any
+	// sameData is the change detection of two snapshots that have a value (rule P1); it may
+	// run user code.
+	sameData(a, b any) bool
+	// hold keeps a snapshot back for release; held is what of it is no value, to be read and
+	// changed until then, nil if there is none. A synchronous build holds what it computes.
+	hold(e *element, next any)
+	held(e *element) *asyncState
+	// saves has the states of the life that ref's build belongs to saved, if they are to be.
+	// The lock is held.
+	saves(ref Ref)
 }
 
-// asyncProvider is the typed part of every kind whose value is an AsyncValue. One of the
-// functions is set.
-type asyncProvider[T any] struct {
-	provider[AsyncValue[T]]
-	try    func(ref Ref) (T, error)                                    // of what returns at once
-	fetch  func(ctx context.Context, ref Ref) (T, error)               // of what returns its result
-	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
-	same   func(a, b T) bool                                           // change detection of the data
-	make   func(ref Ref) any                                           // of a notifier kind: its instance
-	stored *persistence[T]                                             // of a notifier kind: where its state is kept
+// step is what an outcome makes of the state prev: nil for no result. It runs without the
+// lock, and again if the state has moved meanwhile.
+type step func(prev any) (next any)
+
+// parts is what of e's state is no value, the zero one if there is none yet.
+func (e *element) parts() asyncState {
+	s, _ := partsOf(e.host.raw())
+	return s
 }
 
-func (p *asyncProvider[T]) decide() {
-	p.same = orDifferent(setEqual[T](&p.base, p.settings()))
-	p.equal = asyncEqual(p.same)
+// succeeded reports whether e's state is no failure, and at rest.
+func (e *element) succeeded() bool {
+	s := e.parts()
+	return s.resting() && s.err == nil
 }
 
-func (p *asyncProvider[T]) async() {}
-
-// newElement makes an element of id whose builds p makes: id's own, or those of an
-// override.
-func (p *asyncProvider[T]) newElement(c *Container, id *base) *element {
-	e := p.provider.newElement(c, id)
-	if id.kind == streamKind || id.kind == streamNotifierKind || e.retryPolicy() != nil {
-		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
-	}
-	return e
+// give publishes a snapshot, or tells those who want to hear of one that is the same. The
+// lock is held.
+func (e *element) give(kind asyncKind, next any, changed bool) {
+	kind.hold(e, next)
+	e.host.release(changed)
 }
 
-// notifier returns the notifier of ref's build, which p makes.
-func (p *asyncProvider[T]) notifier(ref Ref) any { return p.make(ref) }
-
-// cancel is Cancel of the asynchronous kinds (rule C6).
-func (p *asyncProvider[T]) cancel(s Scope, cause error) {
-	at := placeOf(s, &p.base, "Cancel")
-	if cause == nil {
-		cause = ErrCanceled
-	}
-	if at.over() {
-		return
-	}
-	cancelBuild(at.c, &p.base, cause)
-}
-
-// attempt is the build of a Try provider.
-func (p *asyncProvider[T]) attempt(ref Ref) (next AsyncValue[T]) {
-	var v T
-	prev := p.last(ref.e)
-	var err error
-	done := false
-	defer func() {
-		if !done {
-			if r := recover(); r != nil {
-				next = p.outcome(prev, v, panicked(&p.base, r).asError())
-				ref.e.news = true
-			}
-			// else runtime.Goexit: nothing returns; the goroutine's own handler keeps it
-		}
-	}()
-	v, err = p.try(ref)
-	done = true
-	next = p.outcome(prev, v, err)
-	p.noteNews(ref.e, prev, &next)
-	return next
-}
-
-// noteNews notes whether next, which the synchronous build of e has come to on top of prev, is a
-// result that differs from the last one, if it differs from prev. The lock is not held.
-func (p *asyncProvider[T]) noteNews(e *element, prev AsyncValue[T], next *AsyncValue[T]) {
-	if e.news = next.resting(); e.news && !prev.resting() {
-		e.c.tree.mu.Lock()
-		last := e.host.(*cell[AsyncValue[T]]).rested()
-		e.c.tree.mu.Unlock()
-		e.news = last == nil || p.differs(last, next)
-	}
-}
-
-// outcome is the state after a Try build on top of prev. One that has to wait for what is
+// outcome is the state after a Try build on top of s. One that has to wait for what is
 // still loading is loading itself (rule A5).
-func (p *asyncProvider[T]) outcome(prev AsyncValue[T], v T, err error) AsyncValue[T] {
-	if isQuiet(err) {
-		return prev.settled().starting(ReasonReload)
+func (s asyncState) outcome(err error) asyncState {
+	switch {
+	case err == nil:
+		return asyncState{has: true}
+	case isQuiet(err):
+		return s.settled().starting(ReasonReload)
 	}
-	return prev.settled().result(v, err)
+	return s.failing(err)
 }
 
 // isQuiet reports whether a build that failed with err stays loading until a dependency
@@ -134,10 +71,11 @@ func isQuiet(err error) bool {
 	return err != nil && errors.Is(err, ErrLoading) && !errors.As(err, new(*PanicError))
 }
 
-func (p *asyncProvider[T]) retried(e *element, gen uint64, a *after) {
-	x := e.host.(*cell[AsyncValue[T]])
-	next := x.next
-	if !x.from.Load().tries || next == nil || next.err == nil || next.load != atRest {
+// retried has the outcome of synchronous build gen, which was just computed, be retried if
+// the policy says so. The lock is not held.
+func (e *element) retried(gen uint64, a *after) {
+	next := e.future.held(e)
+	if next == nil || next.err == nil || next.load != atRest || !e.future.identity().tries {
 		return
 	}
 	if d, ok := e.retryIn(gen, next.err, a); ok {
@@ -146,133 +84,100 @@ func (p *asyncProvider[T]) retried(e *element, gen uint64, a *after) {
 	}
 }
 
-// last is the state of e, or the zero one.
-func (p *asyncProvider[T]) last(e *element) (v AsyncValue[T]) {
-	if last := e.host.(*cell[AsyncValue[T]]).val.Load(); last != nil {
-		v = *last
-	}
-	return v
-}
-
-func (p *asyncProvider[T]) computed(e *element) error {
-	if next := e.host.(*cell[AsyncValue[T]]).next; next != nil && next.load == atRest {
+// computed is the error of the synchronous build that was just computed, or nil.
+func (e *element) computed() error {
+	if next := e.future.held(e); next != nil && next.load == atRest {
 		return next.err
 	}
 	return nil
 }
 
-func (p *asyncProvider[T]) failedAtRest(e *element) bool {
-	v := p.last(e)
-	return v.err != nil && v.load == atRest
+// keepFailure has err be the outcome of the synchronous build that is about to be committed.
+func (e *element) keepFailure(err error) {
+	prev := e.host.raw()
+	s, _ := partsOf(prev)
+	e.future.hold(e, e.future.with(prev, s.failing(err)))
+	e.news = true
 }
 
-func (p *asyncProvider[T]) good(e *element) bool {
-	v := p.last(e)
-	return v.err == nil && v.load == atRest
-}
-
-func (p *asyncProvider[T]) failed(err error) any {
-	v := Failed[T](err)
-	return &v
-}
-
-func (p *asyncProvider[T]) loading(e *element) bool {
-	if p.stored != nil { // now, for what is written by hand before the function is called
-		p.stored.life(Ref{e, e.Gen()}, dataOf[T])
-	}
-	x := e.host.(*cell[AsyncValue[T]])
-	prev := p.last(e)
-	next := prev.starting(e.reason)
-	if x.val.Load() != nil && next.load == prev.load && next.progress == prev.progress {
+// loading publishes the state of a build that starts, and reports whether it is news. The
+// lock is held.
+func (e *element) loading() bool {
+	e.future.saves(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
+	prev := e.host.raw()
+	s, there := partsOf(prev)
+	next := s.starting(e.reason)
+	if there && next.load == s.load && next.progress == s.progress {
 		return false // loading after loading with nothing new beside it (D8)
 	}
-	x.publish(&next)
+	e.give(e.future, e.future.with(prev, next), true)
 	return true
 }
 
-func (p *asyncProvider[T]) mayProgress(e *element, fraction float64) bool {
-	v := p.last(e)
-	return v.load != atRest && v.progress != fraction+1
+// mayProgress reports whether progress would be news; progress publishes it. The lock is held.
+func (e *element) mayProgress(fraction float64) bool {
+	s := e.parts()
+	return !s.resting() && s.progress != fraction+1
 }
 
-func (p *asyncProvider[T]) progress(e *element, fraction float64) {
-	next := p.last(e)
-	next.progress = fraction + 1
-	e.host.(*cell[AsyncValue[T]]).publish(&next)
+func (e *element) progress(fraction float64) {
+	s := e.parts()
+	s.progress = fraction + 1
+	e.give(e.future, e.future.with(e.host.raw(), s), true)
 }
 
-func (p *asyncProvider[T]) stop(e *element, err error, keep bool) (settled bool) {
-	x := e.host.(*cell[AsyncValue[T]])
-	prev := p.last(e)
+// stop keeps back, for release, the state of a build that was cancelled (keep: data from
+// before outweighs the cause) or timed out; it reports whether the result is a different one.
+// The lock is held.
+func (e *element) stop(err error, keep bool) (settled bool) {
+	raw := e.host.raw()
+	prev, _ := partsOf(raw)
 	next := prev.settled()
 	if keep && next.has {
 		next.err = nil
-		last := x.rested()
-		settled = last == nil || !last.good() || !prev.resting() && e.rare.amended
+		last, there := partsOf(e.rested())
+		settled = !there || !last.good() || !prev.resting() && e.rare.amended
 	} else {
 		next.err = err
 		settled = true
 	}
-	x.next = &next
+	e.future.hold(e, e.future.with(raw, next))
 	return settled
 }
 
-func (p *asyncProvider[T]) keep(e *element, err error) {
-	var zero T
-	next := p.last(e).settled().result(zero, err)
-	e.host.(*cell[AsyncValue[T]]).next = &next
-	e.news = true
-}
-
-func (p *asyncProvider[T]) run(s *start) {
-	e, gen, ctx := s.e, s.gen, s.ctx
-	var v T
+// call runs the build function of s and publishes what it comes to; it returns when both are
+// done.
+func (s *start) call() {
+	var made any
 	var err error
 	done := false
 	defer func() {
 		if !done {
-			err = panicked(&p.base, recover()).asError() // recover returns nil for Goexit
+			err = panicked(s.kind.identity(), recover()).asError() // recover returns nil for Goexit
 		}
-		p.land(s, v, err)
+		s.land(made, err)
 	}()
-	ref := Ref{e, gen}
-	if p.stream == nil {
-		v, err = p.fetch(ctx, ref)
-	} else if err = p.stream(ctx, ref, func(v T) bool {
-		if p.emit(e, gen, v) {
-			return true
-		}
-		w := e.blocks()
-		<-ctx.Done() // whoever ended the build is about to cancel it: the cause is there when emit returns
-		e.unblocks(w)
-		return false
-	}); err == nil {
-		err = errEnded
-	}
+	made, err = s.kind.call(s)
 	done = true
 }
 
-func (p *asyncProvider[T]) fail(s *start, err error) {
+// fail publishes err as the result of a build whose function is not run.
+func (s *start) fail(err error) {
 	s.begins()
-	var zero T
-	p.land(s, zero, err)
+	s.land(nil, err)
 }
 
 // land publishes what the function of s, which has returned, came to, unless its build is
 // over (rule C4).
-func (p *asyncProvider[T]) land(s *start, v T, err error) {
+func (s *start) land(made any, err error) {
 	e, gen := s.e, s.gen
 	a := after{landed: true}
 	if !s.began.IsZero() { // else its function was not called
-		failed := err
-		if err == errEnded {
-			failed = nil
-		}
-		e.finished(gen, s.reason, time.Since(s.began), failed, &a)
+		e.finished(gen, s.reason, time.Since(s.began), err, &a)
 	}
 	e.returned(gen, &a)
-	if err == errEnded {
-		p.publish(e, gen, p.ended(e), nil, false, &a)
+	if made == nil && err == nil {
+		e.settleBuild(s, s.ended, nil, false, &a)
 		a.rethrow()
 		return
 	}
@@ -280,135 +185,147 @@ func (p *asyncProvider[T]) land(s *start, v T, err error) {
 	if d, ok := e.retryIn(gen, err, &a); ok {
 		again = &d
 	}
-	p.result(e, gen, v, err, again, &a)
+	e.result(s, made, err, again, &a)
 	a.rethrow()
 }
 
-// result publishes a value or an error; again is when the build is to be tried again, if
+// result publishes a result or an error; again is when the build is to be tried again, if
 // it is.
-func (p *asyncProvider[T]) result(e *element, gen uint64, v T, err error, again *time.Duration, a *after) {
-	step := func(prev AsyncValue[T]) *AsyncValue[T] {
-		if isQuiet(err) {
+func (e *element) result(s *start, made any, err error, again *time.Duration, a *after) {
+	to := func(prev any) any {
+		switch {
+		case isQuiet(err):
 			return nil
+		case err == nil:
+			return made
 		}
-		next := prev.result(v, err)
+		last, _ := partsOf(prev)
+		next := last.failing(err)
 		if again != nil {
 			next.load = retrying
 		}
-		return &next
+		return s.kind.with(prev, next)
 	}
 	done := false
 	defer func() {
 		if !done { // the equality function ended this goroutine: the result is a different one
 			go func() {
 				e.begins()
-				p.publish(e, gen, step, again, true, &after{landed: true})
+				e.settleBuild(s, to, again, true, &after{landed: true})
 			}()
 			e.spawned()
 		}
 	}()
-	p.publish(e, gen, step, again, false, a)
+	e.settleBuild(s, to, again, false, a)
 	done = true
 }
 
 // compare reports whether next is a change after prev, and whether it is a result that
 // differs from last, the newest before it (rule D10). With different its data is.
-func (p *asyncProvider[T]) compare(e *element, prev, last, next *AsyncValue[T], different bool, a *after) (changed, settled bool) {
-	same := func(x, y T) bool { return !different && p.guarded(e, x, y, a) }
+func (e *element) compare(kind asyncKind, prev, last, next any, different bool, a *after) (changed, settled bool) {
+	same := func(x any) bool {
+		was, there := partsOf(x)
+		is, _ := partsOf(next)
+		return there && was.alike(is) && (!was.has || !different && e.guarded(kind, x, next, a))
+	}
+	was, _ := partsOf(prev)
+	is, _ := partsOf(next)
 	switch {
-	case sameState(*prev, *next, same):
+	case same(prev):
 		return false, false
-	case !next.resting():
+	case !is.resting():
 		return true, false
 	}
-	return true, prev.resting() || last == nil || !sameState(*last, *next, same)
-}
-
-// rested returns the newest result, which loading may hide, or nil. The lock is held.
-func (x *cell[S]) rested() *S {
-	raw := x.raw()
-	if !isResting(raw) {
-		raw = nil
-		if r := x.e.rare; r != nil {
-			raw = r.rested
-		}
-	}
-	last, _ := raw.(*S)
-	return last
-}
-
-// hiding keeps the result that is about to be hidden by next, if that is loading, until
-// there is another: it is what they know who have Awaited it. The lock is held.
-func (x *cell[S]) hiding(next *S) {
-	switch prev := x.raw(); {
-	case isResting(any(next)):
-		if x.e.rare != nil {
-			x.e.rare.rested = nil
-		}
-	case isResting(prev):
-		r := x.e.more()
-		r.rested, r.amended = prev, false
-	}
+	return true, was.resting() || !same(last)
 }
 
 // guarded compares data, with a panic of the user's function reported and taken for a difference.
-func (p *asyncProvider[T]) guarded(e *element, x, y T, a *after) (same bool) {
+func (e *element) guarded(kind asyncKind, x, y any, a *after) (same bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			e.c.report(panicked(e.p, r), a)
 		}
 	}()
-	return p.same(x, y)
+	return kind.sameData(x, y)
 }
 
-// publish makes what step makes of the state the outcome of build gen, unless that is over
-// (rule C4). step runs without the lock, and again if the state has moved meanwhile; nil
-// is no result. With different its data is not compared, and differs.
-func (p *asyncProvider[T]) publish(e *element, gen uint64, step func(prev AsyncValue[T]) *AsyncValue[T], again *time.Duration, different bool, a *after) {
-	x := e.host.(*cell[AsyncValue[T]])
-	t := e.c.tree
-	for e.point(); e.Gen() == gen; e.point() {
-		prev := x.val.Load()
-		last := prev
-		if prev != nil && !prev.resting() {
-			t.mu.Lock()
-			last = x.rested()
-			t.mu.Unlock()
+// lastResult is rested for who does not hold the lock.
+func (e *element) lastResult() any {
+	e.c.tree.mu.Lock()
+	defer e.c.tree.mu.Unlock()
+	return e.rested()
+}
+
+// rested returns the snapshot of the newest result, which loading may hide, or nil. The lock
+// is held.
+func (e *element) rested() any {
+	if raw := e.host.raw(); isResting(raw) {
+		return raw
+	}
+	if e.rare != nil {
+		return e.rare.rested
+	}
+	return nil
+}
+
+// hiding keeps the result that is about to be hidden by next, if that is loading, until
+// there is another: it is what they know who have Awaited it. The lock is held.
+func (e *element) hiding(next any) {
+	switch prev := e.host.raw(); {
+	case isResting(next):
+		if e.rare != nil {
+			e.rare.rested = nil
 		}
-		var next *AsyncValue[T]
+	case isResting(prev):
+		r := e.more()
+		r.rested, r.amended = prev, false
+	}
+}
+
+// settleBuild makes what to makes of the state the outcome of the build of s, unless that is
+// over (rule C4). With different its data is not compared, and differs.
+func (e *element) settleBuild(s *start, to step, again *time.Duration, different bool, a *after) {
+	t, gen := e.c.tree, s.gen
+	for e.point(); e.Gen() == gen; e.point() {
+		prev := e.host.raw()
+		last := prev
+		if prev != nil && !isResting(prev) {
+			last = e.lastResult()
+		}
+		var next any
 		changed, settled := false, false
 		if prev != nil {
-			if next = step(*prev); next != nil {
-				changed, settled = p.compare(e, prev, last, next, different, a)
+			if next = to(prev); next != nil {
+				changed, settled = e.compare(s.kind, prev, last, next, different, a)
 			}
 		}
 		t.mu.Lock()
 		// A result of things that were never together is nobody's (rule P3).
 		_, _ = t.verify(e, gen, a)
-		if e.Gen() == gen && x.val.Load() != prev {
+		if e.Gen() == gen && e.host.raw() != prev {
 			t.unlock(a) // progress came in between
 			continue
 		}
-		if e.Gen() == gen && prev != nil && x.val.Load() == prev {
+		if e.Gen() == gen && prev != nil {
 			e.untimed()
 			t.graph.Land(&e.Node)
 			switch {
 			case changed:
 				t.graph.Change(&e.Node, settled)
-				x.publish(next)
+				e.give(s.kind, next, true)
 				e.point()
-				if next.resting() {
+				if isResting(next) {
 					e.unretry() // of a stream that emits although its function has failed
 					e.wakeWaiters(nil)
 				}
 				t.endStale(a)
 			case next != nil:
-				x.tellSelf(next)
+				e.give(s.kind, next, false)
 			}
 			switch {
 			case again != nil:
 				e.retryAt(*again)
-			case p.good(e):
+			case e.succeeded():
 				e.rare.attempts = 0
 			}
 			e.Show()

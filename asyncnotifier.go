@@ -110,7 +110,7 @@ func listenState[T any](s *seat, fn func(prev, next AsyncValue[T])) (remove func
 	if fn == nil {
 		misuse(s.element("ListenSelf").p, "ListenSelf needs a function")
 	}
-	return s.listenSelf(fn)
+	return s.listenSelf(hearing(fn))
 }
 
 // stateOf is State of the asynchronous notifiers.
@@ -176,7 +176,8 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 		if !s.sits() {
 			continue
 		}
-		prev, last := x.val.Load(), x.rested()
+		prev, _ := e.host.raw().(*AsyncValue[T])
+		last, _ := e.rested().(*AsyncValue[T])
 		t.unlock(a)
 		next := prev.assigned(v)
 		from := x.from.Load()
@@ -190,7 +191,7 @@ func assignLocked[T any](s *seat, e *element, v AsyncValue[T], build uint64, a *
 			return &causeError{e.p, ErrInvalidated}
 		}
 		if !changed {
-			x.tellSelf(&next)
+			e.tellSelves(&next)
 		} else {
 			t.writes++
 			t.graph.Change(&e.Node, settled)
@@ -328,7 +329,7 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 	if create == nil {
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
-	p.stored = persisted[T](&p.base)
+	p.stored = persisted(&p.base, dataOf[T])
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
 		p.restore(ref)
 		return n.Build(ctx, ref)
@@ -367,8 +368,7 @@ func (p *AsyncNotifierProvider[N, T]) Notifier(s Scope) N {
 
 // Cancel is [FutureProvider.Cancel].
 func (p *AsyncNotifierProvider[N, T]) Cancel(s Scope, cause error) {
-	p.identity().usable("Cancel")
-	p.cancel(s, cause)
+	p.identity().cancel(s, cause)
 }
 
 // StreamNotifierProvider is a stream of states with methods, the notifier N. It is an
@@ -387,7 +387,7 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 	if create == nil {
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
-	p.stored = persisted[T](&p.base)
+	p.stored = persisted(&p.base, dataOf[T])
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
 		p.restore(ref)
 		return n.Build(ctx, ref, emit)
@@ -426,6 +426,5 @@ func (p *StreamNotifierProvider[N, T]) Notifier(s Scope) N {
 
 // Cancel is [StreamProvider.Cancel].
 func (p *StreamNotifierProvider[N, T]) Cancel(s Scope, cause error) {
-	p.identity().usable("Cancel")
-	p.cancel(s, cause)
+	p.identity().cancel(s, cause)
 }

@@ -27,7 +27,12 @@ const (
 // error keeps the last value. The zero AsyncValue is at rest with neither; make others
 // with [Data], [Loading] and [Failed]. It is immutable and safe to copy.
 type AsyncValue[T any] struct {
-	value    T
+	value T
+	asyncState
+}
+
+// asyncState is an AsyncValue but for the value.
+type asyncState struct {
 	err      error
 	progress float64 // plus one, so that zero means none
 	has      bool
@@ -35,17 +40,17 @@ type AsyncValue[T any] struct {
 }
 
 // Data returns an AsyncValue at rest with value v.
-func Data[T any](v T) AsyncValue[T] { return AsyncValue[T]{value: v, has: true} }
+func Data[T any](v T) AsyncValue[T] { return AsyncValue[T]{v, asyncState{has: true}} }
 
 // Loading returns an AsyncValue of a first load: neither value nor error.
-func Loading[T any]() AsyncValue[T] { return AsyncValue[T]{load: firstLoad} }
+func Loading[T any]() AsyncValue[T] { return AsyncValue[T]{asyncState: asyncState{load: firstLoad}} }
 
 // Failed returns an AsyncValue at rest with error err. A nil err is a *UsageError.
 func Failed[T any](err error) AsyncValue[T] {
 	if err == nil {
 		misuse(nil, "Failed needs an error: use Data for success")
 	}
-	return AsyncValue[T]{err: err}
+	return AsyncValue[T]{asyncState: asyncState{err: err}}
 }
 
 // Value returns the value, and whether there is one: the newest, or the one from before
@@ -106,9 +111,11 @@ func (v AsyncValue[T]) Result() (T, error) {
 }
 
 // String describes v for people: the parts that there are.
-func (v AsyncValue[T]) String() string {
+func (v AsyncValue[T]) String() string { return v.describe(any(v.value)) }
+
+func (s asyncState) describe(value any) string {
 	var b strings.Builder
-	b.WriteString(v.state())
+	b.WriteString(s.name())
 	b.WriteByte('(')
 	sep := ""
 	part := func(format string, args ...any) {
@@ -116,14 +123,14 @@ func (v AsyncValue[T]) String() string {
 		fmt.Fprintf(&b, format, args...)
 		sep = ", "
 	}
-	if v.has {
-		part("%v", v.value)
+	if s.has {
+		part("%v", value)
 	}
-	if v.err != nil {
-		part("error: %v", v.err)
+	if s.err != nil {
+		part("error: %v", s.err)
 	}
-	if f, ok := v.Progress(); ok {
-		part("%.0f%%", f*100)
+	if s.progress != 0 {
+		part("%.0f%%", (s.progress-1)*100)
 	}
 	b.WriteByte(')')
 	return b.String()
@@ -132,35 +139,38 @@ func (v AsyncValue[T]) String() string {
 // GoString is String: %#v must not reach into the parts, which may be secret.
 func (v AsyncValue[T]) GoString() string { return v.String() }
 
-func (v AsyncValue[T]) state() string {
+func (s asyncState) name() string {
+	there := s.has || s.err != nil
 	switch {
-	case v.IsRetrying():
+	case s.load == retrying:
 		return "Retrying"
-	case v.IsRefreshing():
+	case s.load == refreshing && there:
 		return "Refreshing"
-	case v.IsReloading():
+	case s.load == reloading && there:
 		return "Reloading"
-	case v.IsLoading():
+	case s.load != atRest:
 		return "Loading"
-	case v.err != nil:
+	case s.err != nil:
 		return "Failed"
-	case v.has:
+	case s.has:
 		return "Data"
 	}
 	return "Empty"
 }
 
 // LogValue implements [slog.LogValuer] with a group of the parts that there are.
-func (v AsyncValue[T]) LogValue() slog.Value {
-	attrs := []slog.Attr{slog.String("state", v.state())}
-	if v.has {
-		attrs = append(attrs, slog.Any("value", v.value))
+func (v AsyncValue[T]) LogValue() slog.Value { return v.log(any(v.value)) }
+
+func (s asyncState) log(value any) slog.Value {
+	attrs := []slog.Attr{slog.String("state", s.name())}
+	if s.has {
+		attrs = append(attrs, slog.Any("value", value))
 	}
-	if v.err != nil {
-		attrs = append(attrs, slog.Any("error", v.err))
+	if s.err != nil {
+		attrs = append(attrs, slog.Any("error", s.err))
 	}
-	if f, ok := v.Progress(); ok {
-		attrs = append(attrs, slog.Float64("progress", f))
+	if s.progress != 0 {
+		attrs = append(attrs, slog.Float64("progress", s.progress-1))
 	}
 	return slog.GroupValue(attrs...)
 }
@@ -187,59 +197,73 @@ func MapData[T, U any](v AsyncValue[T], f func(T) U) AsyncValue[U] {
 	if f == nil {
 		misuse(nil, "MapData needs a function")
 	}
-	u := AsyncValue[U]{err: v.err, progress: v.progress, load: v.load, has: v.has}
+	u := AsyncValue[U]{asyncState: v.asyncState}
 	if v.has {
 		u.value = f(v.value)
 	}
 	return u
 }
 
-// resting reports whether v is not loading.
-func (v AsyncValue[T]) resting() bool { return v.load == atRest }
+// parts is s: of a snapshot whose type nobody knows.
+func (s *asyncState) parts() *asyncState { return s }
 
-// good reports whether v is data at rest.
-func (v AsyncValue[T]) good() bool { return v.load == atRest && v.err == nil && v.has }
-
-// settled returns v without its loading: the result that there is.
-func (v AsyncValue[T]) settled() AsyncValue[T] {
-	v.load, v.progress = atRest, 0
-	return v
+// partsOf is what the snapshot raw of an async value has beside the value; nothing if there
+// is no snapshot, or it is of another type.
+func partsOf(raw any) (s asyncState, ok bool) {
+	if x, is := raw.(interface{ parts() *asyncState }); is {
+		return *x.parts(), true
+	}
+	return s, false
 }
 
-// starting returns the state of a build that starts on top of v (rule A1, D8).
-func (v AsyncValue[T]) starting(why BuildReason) AsyncValue[T] {
+// isResting reports whether raw is an async value that is not loading.
+func isResting(raw any) bool {
+	s, ok := partsOf(raw)
+	return ok && s.resting()
+}
+
+// resting reports whether s is not loading.
+func (s asyncState) resting() bool { return s.load == atRest }
+
+// good reports whether s is data at rest.
+func (s asyncState) good() bool { return s.load == atRest && s.err == nil && s.has }
+
+// settled returns s without its loading: the result that there is.
+func (s asyncState) settled() asyncState {
+	s.load, s.progress = atRest, 0
+	return s
+}
+
+// starting returns the state of a build that starts on top of s (rule A1, D8).
+func (s asyncState) starting(why BuildReason) asyncState {
 	switch {
-	case !v.has && v.err == nil:
-		v.load = firstLoad
-	case why == ReasonRetry && v.err != nil: // else a value was written beside the loading
-		v.load = retrying
-	case why == ReasonReload || v.load == reloading:
-		v.load = reloading
+	case !s.has && s.err == nil:
+		s.load = firstLoad
+	case why == ReasonRetry && s.err != nil: // else a value was written beside the loading
+		s.load = retrying
+	case why == ReasonReload || s.load == reloading:
+		s.load = reloading
 	default:
-		v.load = refreshing
+		s.load = refreshing
 	}
-	v.progress = 0
-	return v
+	s.progress = 0
+	return s
 }
 
-// result returns the state after a build on top of v returned value and err.
-func (v AsyncValue[T]) result(value T, err error) AsyncValue[T] {
-	if err != nil {
-		return AsyncValue[T]{value: v.value, has: v.has, err: err}
-	}
-	return Data(value)
-}
+// failing returns the state after a build on top of s has failed with err: the value stays.
+func (s asyncState) failing(err error) asyncState { return asyncState{has: s.has, err: err} }
 
 // assigned returns the state after w was written by hand on top of v: like the result of a
 // build, and loading with a part of its own as it is.
 func (v AsyncValue[T]) assigned(w AsyncValue[T]) AsyncValue[T] {
 	switch {
 	case w.load != atRest && !w.has && w.err == nil:
-		next := v.starting(ReasonReload)
-		next.progress = w.progress
-		return next
+		v.asyncState = v.starting(ReasonReload)
+		v.progress = w.progress
+		return v
 	case w.load == atRest && w.err != nil && !w.has:
-		return v.result(v.value, w.err)
+		v.asyncState = v.failing(w.err)
+		return v
 	}
 	return w
 }
@@ -247,26 +271,15 @@ func (v AsyncValue[T]) assigned(w AsyncValue[T]) AsyncValue[T] {
 // asyncEqual makes the change detection of an async kind from that of its data (P1): an
 // error at rest is always news, the same loading beside the same rest never is (D8).
 func asyncEqual[T any](eq func(a, b T) bool) func(a, b AsyncValue[T]) bool {
-	return func(a, b AsyncValue[T]) bool { return sameState(a, b, eq) }
+	return func(a, b AsyncValue[T]) bool {
+		return a.alike(b.asyncState) && (!a.has || eq(a.value, b.value))
+	}
 }
 
-// sameState is what asyncEqual makes, with eq for the data.
-func sameState[T any](a, b AsyncValue[T], eq func(a, b T) bool) bool {
-	if a.load != b.load || a.progress != b.progress || a.has != b.has {
+// alike is what asyncEqual asks of all but the data, which both have or neither.
+func (s asyncState) alike(o asyncState) bool {
+	if s.load != o.load || s.progress != o.progress || s.has != o.has {
 		return false
 	}
-	if (a.err != nil || b.err != nil) && (a.load == atRest || !sameError(a.err, b.err)) {
-		return false
-	}
-	return !a.has || eq(a.value, b.value)
-}
-
-// sameError compares errors by identity, without panicking for those that cannot be.
-func sameError(a, b error) (same bool) {
-	defer func() {
-		if recover() != nil {
-			same = false
-		}
-	}()
-	return a == b
+	return s.err == nil && o.err == nil || s.load != atRest && guardedEqual(s.err, o.err)
 }

@@ -73,19 +73,19 @@ func FuzzAsyncValue(f *testing.F) {
 			err := fmt.Errorf("error %d", n)
 			switch op % 13 {
 			case 0:
-				v, m = v.result(n, nil), m.ends(n, nil)
+				v, m = AsyncValue[int]{n, v.outcome(nil)}, m.ends(n, nil)
 			case 1:
-				v, m = v.result(0, err), m.ends(0, err)
+				v.asyncState, m = v.outcome(err), m.ends(0, err)
 			case 2, 3, 4, 5:
 				why := []BuildReason{ReasonFirstBuild, ReasonReload, ReasonRefresh, ReasonRetry}[op%13-2]
-				v, m = v.starting(why), m.starts(why)
+				v.asyncState, m = v.starting(why), m.starts(why)
 			case 6:
 				if v.IsLoading() { // otherwise it does nothing (A2)
 					fraction := float64(arg) / 32 // the sum with one is exact
 					v.progress, m.fraction = fraction+1, &fraction
 				}
 			case 7:
-				v = v.settled()
+				v.asyncState = v.settled()
 				m.load, m.fraction = "", nil
 			case 8:
 				v, m = v.assigned(Data(n)), m.assigned(asyncModel{value: &n})
@@ -197,8 +197,8 @@ func asyncLaws(t *testing.T, said string, v AsyncValue[int]) {
 	law(!going || v.IsLoading(), "progress is that of a loading")
 	law(!v.IsRetrying() || v.HasError(), "what is retried has failed")
 	law(v.HasValue() == (v.ValueOr(-1) == v.ValueOr(-2)), "ValueOr gives the other if and only if there is no value")
-	law(strings.HasPrefix(v.String(), v.state()+"(") && v.GoString() == v.String() && fmt.Sprintf("%#v", v) == v.String(), "its text begins with its state")
-	law(v.LogValue().Kind() == slog.KindGroup && v.LogValue().Group()[0].Value.String() == v.state(), "a log has its state first")
+	law(strings.HasPrefix(v.String(), v.name()+"(") && v.GoString() == v.String() && fmt.Sprintf("%#v", v) == v.String(), "its text begins with its state")
+	law(v.LogValue().Kind() == slog.KindGroup && v.LogValue().Group()[0].Value.String() == v.name(), "a log has its state first")
 
 	// MapData: identity, composition, and the parts that it leaves alone.
 	double, text := func(n int) int { return 2 * n }, func(n int) string { return fmt.Sprint("<", n, ">") }
@@ -210,12 +210,13 @@ func asyncLaws(t *testing.T, said string, v AsyncValue[int]) {
 		When(v, func(n int) string { return text(double(n)) }, error.Error, func() string { return "" }), "When of what is mapped is When of both")
 
 	// What is settled stays so, and a build that begins twice for the same reason has begun.
-	law(v.settled() == v.settled().settled() && !v.settled().IsLoading() && v.settled().HasValue() == v.HasValue() && v.settled().Err() == v.Err(), "settling takes the loading alone")
+	rest := v.settled()
+	law(rest == rest.settled() && rest.resting() && rest.has == v.HasValue() && rest.err == v.Err(), "settling takes the loading alone")
 	for _, why := range []BuildReason{ReasonReload, ReasonRefresh, ReasonRetry} {
 		once := v.starting(why)
 		law(once.starting(why) == once, fmt.Sprintf("a build that begins twice has begun (%v)", why))
 		law(once.settled() == v.settled(), fmt.Sprintf("a build that begins takes nothing away (%v)", why))
-		law(once.result(7, nil) == Data(7), fmt.Sprintf("data is data, whatever was before (%v)", why))
+		law(once.outcome(nil) == Data(7).asyncState, fmt.Sprintf("data is data, whatever was before (%v)", why))
 	}
 }
 

@@ -339,9 +339,3 @@ func (e *element) resolved() {
 		e.c.tree.graph.RemoveListener(&e.Node, true)
 	}
 }
-
-// isResting reports whether raw is an async value that is not loading.
-func isResting(raw any) bool {
-	r, ok := raw.(interface{ resting() bool })
-	return ok && r.resting()
-}

@@ -223,7 +223,7 @@ func (d *drive) renew(e *element) (over bool) {
 		return true
 	}
 	if e.rare != nil && e.rare.retarget != nil {
-		e.host.retarget(e.rare.retarget)
+		e.aim(e.rare.retarget)
 		e.rare.retarget = nil
 	}
 	switch {
@@ -258,12 +258,12 @@ func (d *drive) build(e *element) {
 	if e.observed() {
 		var err error
 		if e.future != nil {
-			err = e.future.computed(e)
+			err = e.computed()
 		}
 		e.finished(gen, e.reason, time.Since(d.began), err, &d.own)
 	}
 	if e.future != nil {
-		e.future.retried(e, gen, &d.own)
+		e.retried(gen, &d.own)
 	}
 	d.t.mu.Lock()
 	d.built()

@@ -219,11 +219,19 @@ func (e *element) untimed() {
 	}
 }
 
-// cancelBuild is Cancel (rule C6).
-func cancelBuild(c *Container, p *base, cause error) {
+// cancel is Cancel of the asynchronous kinds (rule C6).
+func (b *base) cancel(s Scope, cause error) {
+	at := placeOf(s, b.usable("Cancel"), "Cancel")
+	if cause == nil {
+		cause = ErrCanceled
+	}
+	if at.over() {
+		return
+	}
 	var a after
+	c := at.c
 	c.tree.mu.Lock()
-	if e := c.table.find(p); e != nil {
+	if e := c.table.find(b); e != nil {
 		e.cut(cause, true, &a)
 	}
 	c.done(&a)
@@ -262,7 +270,7 @@ func (e *element) publishStop(why error, keep bool, a *after) {
 	g := &e.c.tree.graph
 	e.c.tree.writes++
 	g.Judge(&e.Node)
-	g.Change(&e.Node, e.future.stop(e, why, keep))
+	g.Change(&e.Node, e.stop(why, keep))
 	e.host.release(true)
 	e.point()
 	e.wakeWaiters(why)

@@ -32,46 +32,56 @@ type packing[S any] struct {
 
 // packed returns how S is kept in a word, if it is one of the types whose values are that
 // small and have no pointers inside, and most common.
-func packed[S any]() packing[S] {
-	var p any
-	switch any((*S)(nil)).(type) {
-	case *bool:
-		p = packing[bool]{func(v bool) uint64 {
-			if v {
-				return 1
-			}
-			return 0
-		}, func(w uint64) bool { return w != 0 }}
-	case *int:
-		p = packing[int]{wordOf[int], integerOf[int]}
-	case *int32:
-		p = packing[int32]{wordOf[int32], integerOf[int32]}
-	case *int64:
-		p = packing[int64]{wordOf[int64], integerOf[int64]}
-	case *time.Duration:
-		p = packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration]}
-	case *uint:
-		p = packing[uint]{wordOf[uint], integerOf[uint]}
-	case *uint8:
-		p = packing[uint8]{wordOf[uint8], integerOf[uint8]}
-	case *uint32:
-		p = packing[uint32]{wordOf[uint32], integerOf[uint32]}
-	case *uint64:
-		p = packing[uint64]{wordOf[uint64], integerOf[uint64]}
-	case *float64:
-		p = packing[float64]{math.Float64bits, math.Float64frombits}
+func packed[S any]() (none packing[S]) {
+	if ways, ok := packings((*S)(nil)).(func() packing[S]); ok {
+		return ways()
 	}
-	ways, _ := p.(packing[S])
-	return ways
+	return none
+}
+
+// packings is packed for what p points to: a func() packing, or nil. A packing itself would
+// take memory for each provider.
+func packings(p any) any {
+	switch p.(type) {
+	case *bool:
+		return func() packing[bool] { return packing[bool]{wordOfBool, boolOf} }
+	case *int:
+		return func() packing[int] { return packing[int]{wordOf[int], integerOf[int]} }
+	case *int32:
+		return func() packing[int32] { return packing[int32]{wordOf[int32], integerOf[int32]} }
+	case *int64:
+		return func() packing[int64] { return packing[int64]{wordOf[int64], integerOf[int64]} }
+	case *time.Duration:
+		return func() packing[time.Duration] {
+			return packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration]}
+		}
+	case *uint:
+		return func() packing[uint] { return packing[uint]{wordOf[uint], integerOf[uint]} }
+	case *uint8:
+		return func() packing[uint8] { return packing[uint8]{wordOf[uint8], integerOf[uint8]} }
+	case *uint32:
+		return func() packing[uint32] { return packing[uint32]{wordOf[uint32], integerOf[uint32]} }
+	case *uint64:
+		return func() packing[uint64] { return packing[uint64]{wordOf[uint64], integerOf[uint64]} }
+	case *float64:
+		return func() packing[float64] { return packing[float64]{math.Float64bits, math.Float64frombits} }
+	}
+	return nil
 }
 
 type integer interface {
 	int | int32 | int64 | uint | uint8 | uint32 | uint64 | time.Duration
 }
 
-// Functions of their own, not literals inside packed: those would be made for each provider.
 func wordOf[I integer](v I) uint64    { return uint64(v) }
 func integerOf[I integer](w uint64) I { return I(w) }
+func boolOf(w uint64) bool            { return w != 0 }
+func wordOfBool(v bool) uint64 {
+	if v {
+		return 1
+	}
+	return 0
+}
 
 // snapshot is the value of a cell at one time, or that there is none. Two are equal if
 // nothing was published in between, and for small values if what was is the same.
@@ -143,7 +153,7 @@ func (x *cell[S]) release(changed bool) {
 	case changed:
 		x.publish(x.next)
 	default:
-		x.tellSelf(x.next)
+		x.e.tellSelves(x.next)
 	}
 	x.next, x.made = nil, false
 }
@@ -177,42 +187,20 @@ func (x *cell[S]) write(v S) {
 
 // wrote is write of a v that is no change.
 func (x *cell[S]) wrote(v S) {
-	if x.e.life != nil && len(x.e.life.selves) > 0 {
-		x.tellSelf(&[]S{v}[0])
+	if l := x.e.life; l != nil && len(l.selves) > 0 {
+		next := new(S)
+		*next = v
+		x.e.tellSelves(next)
 	}
 }
 
 // publish makes v the value, which is not small.
 func (x *cell[S]) publish(v *S) {
-	x.tellSelf(v)
-	if r := x.e.rare; r != nil && r.saving != nil {
-		r.saving.publish(v)
-	}
-	if x.e.future != nil {
-		x.hiding(v)
+	if x.e.life != nil || x.e.rare != nil || x.e.future != nil {
+		x.e.changing(v)
 	}
 	x.point()
 	x.val.Store(v)
-}
-
-// tellSelf queues the listeners that a notifier has on itself: they hear of every value
-// that is written or built, equal or not. The lock is held.
-func (x *cell[S]) tellSelf(v *S) {
-	if l := x.e.life; l != nil {
-		for _, s := range l.selves {
-			fn, prev := s.fn.(func(prev, next S)), x.val.Load()
-			call := &hook{fn: func() {
-				var zero S
-				if prev == nil {
-					prev = &zero
-				}
-				fn(*prev, *v)
-			}}
-			x.e.c.makeReady()
-			x.e.c.selves.Push(selfCall{&x.e, x.e.Gen(), s, call})
-			x.e.c.selfNews.Store(true)
-		}
-	}
 }
 
 func (x *cell[S]) value(raw any) any { return *raw.(*S) }
@@ -250,19 +238,11 @@ func (x *cell[S]) holds(raw any) bool {
 	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
-func (x *cell[S]) retarget(i impl) {
-	next := i.(interface{ typed() *provider[S] }).typed()
-	if from := x.from.Load(); next != from && (next.makes || from.makes) { // another create function: its notifier is another
-		x.e.rare.vacate(x.e.newest)
-	}
-	x.aim(next)
-}
-
-// aim has from make the value from now on.
-func (x *cell[S]) aim(from *provider[S]) {
-	x.from.Store(from)
-	x.e.future, _ = from.impl.(asyncKind)
-	x.e.async = from.build == nil
+func (x *cell[S]) aim(as, from impl) (was *base) {
+	was = &x.from.Load().base
+	x.as = as.(typed[S]).typed()
+	x.from.Store(from.(typed[S]).typed())
+	return was
 }
 
 func (x *cell[S]) drop() {
@@ -271,8 +251,5 @@ func (x *cell[S]) drop() {
 		x.filled.Store(false)
 	} else {
 		x.val.Store(nil)
-	}
-	if r := x.e.rare; r != nil {
-		r.rested = nil
 	}
 }

@@ -24,7 +24,7 @@ func (e *element) exhausted() {
 // kind that can fail.
 func (e *element) failed(fail *PanicError, a *after) {
 	if e.future != nil {
-		e.future.keep(e, fail.asError())
+		e.keepFailure(fail.asError())
 		e.commit(true, nil, a)
 		return
 	}
@@ -100,7 +100,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 				if e.Gen() != 0 { // else it was outdated already: the retry has gone with it
 					e.retryAt(r.retryIn)
 				}
-			} else if e.future != nil && !e.async && e.future.good(e) {
+			} else if e.future != nil && !e.async && e.succeeded() {
 				r.attempts = 0
 			}
 		}
@@ -114,7 +114,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		e.detach(e.rare.over, a)
 		t.graph.Judge(&e.Node)
 		if e.future != nil {
-			e.future.keep(e, fail.asError())
+			e.keepFailure(fail.asError())
 			e.publish(true, nil, a)
 		} else {
 			e.publish(false, fail, a)

@@ -141,9 +141,9 @@ type host interface {
 	look() look
 	// holds reports whether raw, which raw once returned, is a snapshot of the value still.
 	holds(raw any) bool
-	// retarget has another provider make the value from now on; no build of e is running,
-	// or it is over.
-	retarget(i impl)
+	// aim has from make the value from now on, of an element of as; no build of it is running,
+	// or it is over. It returns what made the value so far.
+	aim(as, from impl) (was *base)
 	// drop forgets the value.
 	drop()
 }
@@ -163,8 +163,13 @@ func (e *element) seen(pointer bool) look {
 	return e.host.look()
 }
 
-func (e *element) init(c *Container, p *base, h host) {
-	e.c, e.p, e.host = c, p, h
+// init makes e the element of p in c, whose builds i makes: p, or an override.
+func (e *element) init(c *Container, p *base, i impl) {
+	e.c, e.p = c, p
+	if i != p.impl {
+		e.host.aim(p.impl, i)
+	}
+	e.madeBy(i)
 	e.Host, e.Queue = e, &c.queue
 	if s := p.settings(); s.auto {
 		e.Set(graph.Auto | graph.Usage)
@@ -172,9 +177,29 @@ func (e *element) init(c *Container, p *base, h host) {
 			e.more() // with its times, which one of a plain value has been made with
 		}
 	}
+	if e.future != nil && (p.kind == streamKind || p.kind == streamNotifierKind || e.retryPolicy() != nil) {
+		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
+	}
 	if e.observed() {
 		e.Set(graph.Joins | graph.Observed)
 		e.more() // for good: events are made without the lock
+	}
+}
+
+// madeBy notes that i makes e's builds from now on.
+func (e *element) madeBy(i impl) {
+	e.future, _ = i.(asyncKind)
+	e.async = i.launches()
+}
+
+// changing sees to what must be done before next is published, a snapshot. The lock is held.
+func (e *element) changing(next any) {
+	e.tellSelves(next)
+	if r := e.rare; r != nil && r.saving != nil {
+		r.saving.publish(next)
+	}
+	if e.future != nil {
+		e.hiding(next)
 	}
 }
 

@@ -8,21 +8,7 @@ import "reflect"
 // defaultEqual returns == for types whose values can always be compared, a guarded ==
 // for those with interfaces inside, and nil (always different) for the others.
 func defaultEqual[T any]() func(a, b T) bool {
-	var zero T
-	var eq any
-	switch any(zero).(type) { // without boxing, for what is most common
-	case int:
-		eq = same[int]
-	case string:
-		eq = same[string]
-	case bool:
-		eq = same[bool]
-	case float64:
-		eq = same[float64]
-	case int64:
-		eq = same[int64]
-	}
-	if eq, ok := eq.(func(a, b T) bool); ok {
+	if eq, ok := common((*T)(nil)).(func(a, b T) bool); ok {
 		return eq
 	}
 	t := reflect.TypeFor[T]()
@@ -30,16 +16,36 @@ func defaultEqual[T any]() func(a, b T) bool {
 	case !t.Comparable():
 		return nil
 	case hasInterface(t):
-		return func(a, b T) (equal bool) {
-			defer func() {
-				if recover() != nil { // something inside cannot be compared
-					equal = false
-				}
-			}()
-			return any(a) == any(b)
-		}
+		return func(a, b T) bool { return guardedEqual(a, b) }
 	}
 	return func(a, b T) bool { return any(a) == any(b) }
+}
+
+// common is the == of what p points to, if that is most common: it needs no boxes.
+func common(p any) any {
+	switch p.(type) {
+	case *int:
+		return same[int]
+	case *string:
+		return same[string]
+	case *bool:
+		return same[bool]
+	case *float64:
+		return same[float64]
+	case *int64:
+		return same[int64]
+	}
+	return nil
+}
+
+// guardedEqual is == of values that may have something inside that cannot be compared.
+func guardedEqual(a, b any) (equal bool) {
+	defer func() {
+		if recover() != nil {
+			equal = false
+		}
+	}()
+	return a == b
 }
 
 func same[T comparable](a, b T) bool { return a == b }

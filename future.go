@@ -59,6 +59,5 @@ func (p *FutureProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
 // until a dependency changes or it is invalidated. A retry that is pending is in flight.
 // With nothing in flight Cancel does nothing.
 func (p *FutureProvider[T]) Cancel(s Scope, cause error) {
-	p.identity().usable("Cancel")
-	p.cancel(s, cause)
+	p.identity().cancel(s, cause)
 }

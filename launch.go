@@ -26,7 +26,7 @@ func (e *element) launch(a *after) {
 	l := e.lived()
 	l.cancelled = false
 	l.context = c.newContext(Ref{e, gen})
-	changed := e.future.loading(e)
+	changed := e.loading()
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
@@ -57,14 +57,14 @@ func (s *start) run() {
 		defer a.rethrow()
 	}
 	if !e.c.profiling {
-		s.kind.run(s)
+		s.call()
 		return
 	}
 	name := e.p.Name()
 	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
 		defer trace.StartRegion(ctx, name).End()
 		s.ctx = ctx
-		s.kind.run(s)
+		s.call()
 	})
 }
 

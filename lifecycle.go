@@ -392,7 +392,7 @@ func (e *element) dispose(a *after) {
 	if r := e.rare; r != nil {
 		r.outlook = nil
 		e.unsave()
-		r.saving = nil
+		r.saving, r.rested = nil, nil
 		r.vacate(e.newest) // the next life has another notifier (N1)
 	}
 	e.c.unschedule(e)

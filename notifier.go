@@ -154,7 +154,7 @@ func isNil[N any](n N) (null bool) {
 
 // selfListener is a notifier's listener on itself.
 type selfListener struct {
-	fn    any // func(prev, next S)
+	fn    func(prev, next any) // of snapshots
 	e     *element
 	l     *life
 	turn  uint32 // of the last call
@@ -181,8 +181,34 @@ type selfCall struct {
 	fn  *hook
 }
 
-// listenSelf adds fn, a func(prev, next S), to the listeners on itself of the newest build.
-func (s *seat) listenSelf(fn any) (remove func()) {
+// hearing is fn of snapshots; the first that a notifier hears of has none before it.
+func hearing[S any](fn func(prev, next S)) func(prev, next any) {
+	return func(prev, next any) {
+		was, _ := prev.(*S)
+		if was == nil {
+			was = new(S)
+		}
+		fn(*was, *next.(*S))
+	}
+}
+
+// tellSelves queues the listeners that a notifier has on itself: they hear of every value
+// that is written or built, equal or not. The lock is held.
+func (e *element) tellSelves(next any) {
+	if e.life == nil {
+		return
+	}
+	for _, s := range e.life.selves {
+		prev := e.host.raw()
+		call := &hook{fn: func() { s.fn(prev, next) }}
+		e.c.makeReady()
+		e.c.selves.Push(selfCall{e, e.Gen(), s, call})
+		e.c.selfNews.Store(true)
+	}
+}
+
+// listenSelf adds fn to the listeners on itself of the newest build.
+func (s *seat) listenSelf(fn func(prev, next any)) (remove func()) {
 	e := s.element("ListenSelf")
 	t := e.c.tree
 	t.mu.Lock()

@@ -174,6 +174,15 @@ func (c *Container) unmade(os []override, made map[*base]impl) (missing []func()
 	return missing
 }
 
+// aim has the next build of e, and those after it, made by by.
+func (e *element) aim(by impl) {
+	was, next := e.host.aim(e.p.impl, by), by.identity()
+	if next != was && (next.makes || was.makes) { // another create function: its notifier is another
+		e.rare.vacate(e.newest)
+	}
+	e.madeBy(by)
+}
+
 // retarget has e's builds made by by from now on, and ends the live one. The lock is held.
 func (e *element) retarget(by impl, a *after) {
 	e.more().retarget = by
@@ -264,8 +273,10 @@ func overrideAsync[T any](p, by *asyncProvider[T]) Override {
 func overrideState[T any](p *asyncProvider[T], v AsyncValue[T]) Override {
 	return overrideAsync(p, &asyncProvider[T]{make: p.make, provider: provider[AsyncValue[T]]{build: func(ref Ref) AsyncValue[T] {
 		prev := p.last(ref.e)
-		next := prev.settled().assigned(v)
-		p.noteNews(ref.e, prev, &next)
+		rest := prev
+		rest.asyncState = prev.settled()
+		next := rest.assigned(v)
+		p.noteNews(ref.e, prev.asyncState, &next)
 		return next
 	}}})
 }

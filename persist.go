@@ -59,6 +59,7 @@ type persistence[T any] struct {
 	storage Storage
 	key     string
 	codec   Codec[T]
+	value   func(raw any) T // what of a snapshot is kept
 }
 
 // Persist has the state of a notifier saved under key in s, and restored at the beginning of
@@ -92,7 +93,7 @@ func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption
 	if !reflect.ValueOf(s).Comparable() { // who shares a key is found by it
 		misuse(nil, "Persist needs a storage that can be compared, and a %T cannot: give it a pointer", s)
 	}
-	x := &persistence[T]{keeping{wait: time.Second}, s, key, codec}
+	x := &persistence[T]{keeping: keeping{wait: time.Second}, storage: s, key: key, codec: codec}
 	for _, o := range opts {
 		if o == nil {
 			misuse(nil, "a nil PersistOption was given")
@@ -102,8 +103,9 @@ func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption
 	return providerOption(func(set *settings) { set.persist = x })
 }
 
-// persisted is the persistence of p's settings, or nil.
-func persisted[T any](b *base) *persistence[T] {
+// persisted is the persistence of b's settings, or nil, for a kind of whose snapshots value
+// takes the state.
+func persisted[T any](b *base, value func(raw any) T) stored[T] {
 	given := b.settings().persist
 	if given == nil {
 		return nil
@@ -112,7 +114,9 @@ func persisted[T any](b *base) *persistence[T] {
 	if !ok {
 		misuse(b, "Persist needs a codec of the state's type: give it a Codec[%v]", reflect.TypeFor[T]())
 	}
-	return x
+	own := *x // the option may be another kind's as well
+	own.value = value
+	return &own
 }
 
 // restore shows what is stored for the element of ref's build, loading, if it has no value
@@ -121,7 +125,7 @@ func (p *asyncProvider[T]) restore(ref Ref) {
 	if p.stored == nil {
 		return
 	}
-	v, ok := p.stored.restore(ref, dataOf[T])
+	v, ok := p.stored.restore(ref)
 	if !ok {
 		return
 	}
@@ -135,7 +139,7 @@ func (p *asyncProvider[T]) restore(ref Ref) {
 			now.load = refreshing
 		}
 		t.graph.Change(&e.Node, false)
-		e.host.(*cell[AsyncValue[T]]).publish(&now)
+		e.give(e.future, &now, true)
 		t.endStale(&a)
 	}
 	e.c.settle(&a)
@@ -146,11 +150,11 @@ func (p *asyncProvider[T]) restore(ref Ref) {
 func dataOf[T any](raw any) T { return raw.(*AsyncValue[T]).value }
 
 // restore returns what the build of ref begins with: what is stored, until this life of the
-// element has a state of its own. The states to come are saved, of which value takes the data.
-func (x *persistence[T]) restore(ref Ref, value func(raw any) T) (v T, ok bool) {
+// element has a state of its own. The states to come are saved.
+func (x *persistence[T]) restore(ref Ref) (v T, ok bool) {
 	e := ref.e
 	e.c.tree.mu.Lock()
-	s := x.life(ref, value)
+	s := x.life(ref)
 	var other *base
 	wait := s != nil && s.slot != nil && !s.settled
 	if s != nil {
@@ -183,7 +187,7 @@ func (x *persistence[T]) restore(ref Ref, value func(raw any) T) (v T, ok bool) 
 
 // life returns the saving of the life that ref's build belongs to, which the first build
 // makes; nil if that build is over before. The lock is held.
-func (x *persistence[T]) life(ref Ref, value func(raw any) T) *saving {
+func (x *persistence[T]) life(ref Ref) *saving {
 	e := ref.e
 	if s := e.more().saving; s != nil || !e.live(ref.gen) || e.c.closed {
 		return s
@@ -192,7 +196,7 @@ func (x *persistence[T]) life(ref Ref, value func(raw any) T) *saving {
 	ctx, stop := context.WithCancel(e.c.values)
 	s := &saving{e: e, seal: x.seal, renew: x.expiry > 0, stop: stop, limit: time.Now().Add(x.wait), ready: make(chan struct{})}
 	s.fetch = func() (found, error) { return x.read(ctx, e) }
-	s.encode = func(raw any) ([]byte, error) { return x.codec.Encode(value(raw)) }
+	s.encode = func(raw any) ([]byte, error) { return x.codec.Encode(x.value(raw)) }
 	e.rare.saving = s
 	s.own(e.c.tree, storedKey{x.storage, x.key})
 	return s

@@ -61,9 +61,15 @@ func (k kindOf) String() string {
 
 // impl is what the typed part of a provider does for the untyped one.
 type impl interface {
-	newElement(c *Container, p *base) *element
-	decide() // the change detection, from the settings
+	identity() *base
+	// newElement makes an element of whose builds it makes; timed in one piece with its times.
+	newElement(timed bool) *element
+	launches() bool // whether a build function has a goroutine of its own
+	decide()        // the change detection, from the settings
 }
+
+// typed is an impl that makes values of S.
+type typed[S any] interface{ typed() *provider[S] }
 
 // base is the identity of a provider: its pointer. The type parameter is gone.
 type base struct {
@@ -306,22 +312,23 @@ func (p *provider[S]) differs(a, b *S) bool { return p.unlike(*a, *b) }
 
 func (p *provider[S]) unlike(a, b S) bool { return p.equal == nil || !p.equal(a, b) }
 
-func (p *provider[S]) newElement(c *Container, id *base) *element {
+func (p *provider[S]) newElement(timed bool) *element {
 	var x *cell[S]
-	if s := id.settings(); s.auto && id.kind == plainKind { // one allocation for both
-		timed := &struct {
+	if timed { // one allocation for both
+		both := &struct {
 			x cell[S]
 			t times
 		}{}
-		x, timed.x.e.times = &timed.x, &timed.t
+		x, both.x.e.times = &both.x, &both.t
 	} else {
 		x = new(cell[S])
 	}
-	x.as = id.impl.(interface{ typed() *provider[S] }).typed()
-	x.e.init(c, id, x)
-	x.aim(p)
+	x.as, x.e.host = p, x
+	x.from.Store(p)
 	return &x.e
 }
+
+func (p *provider[S]) launches() bool { return p.build == nil }
 
 func (p *provider[S]) typed() *provider[S] { return p }
 

@@ -483,9 +483,9 @@ func (r Ref) SetProgress(fraction float64) {
 	var a after
 	t.mu.Lock()
 	a.from(e)
-	if e.live(r.gen) && e.Has(graph.InFlight) && e.future.mayProgress(e, fraction) {
+	if e.live(r.gen) && e.Has(graph.InFlight) && e.mayProgress(fraction) {
 		t.graph.Change(&e.Node, false)
-		e.future.progress(e, fraction)
+		e.progress(fraction)
 		t.endStale(&a)
 	}
 	e.c.done(&a)

@@ -46,7 +46,7 @@ func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
 func selectData[T, U any](p *base, v AsyncValue[T], f func(T) U) (u AsyncValue[U]) {
 	defer func() {
 		if r := recover(); r != nil {
-			u = AsyncValue[U]{err: panicked(p, r).asError(), progress: v.progress, load: v.load}
+			u = AsyncValue[U]{asyncState: asyncState{err: panicked(p, r).asError(), progress: v.progress, load: v.load}}
 		}
 	}()
 	return MapData(v, f)

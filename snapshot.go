@@ -140,7 +140,8 @@ func (e *element) info() ElementInfo {
 	}
 	info.Failed = e.fail != nil
 	if e.future != nil {
-		info.Failed = e.future.failedAtRest(e)
+		s := e.parts()
+		info.Failed = s.err != nil && s.resting()
 	}
 	if e.life != nil {
 		info.Links = e.life.links

@@ -55,43 +55,44 @@ func (p *StreamProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
 // Cancel ends the build whose function is running without disposing the element; see
 // [FutureProvider.Cancel]. What was emitted last stays.
 func (p *StreamProvider[T]) Cancel(s Scope, cause error) {
-	p.identity().usable("Cancel")
-	p.cancel(s, cause)
+	p.identity().cancel(s, cause)
 }
 
 // errEnded stands for a stream whose function has returned nil.
 var errEnded = errors.New("weir: the stream ended without a value")
 
-// emit publishes v as the newest value of build gen, then waits while nobody listens
-// (rule A4). It reports whether the build is not over.
-func (p *asyncProvider[T]) emit(e *element, gen uint64, v T) bool {
+// emit publishes a result of the build of s, then waits while nobody listens (rule A4). It
+// reports whether the build is not over.
+func (s *start) emit(result any) bool {
+	e, gen := s.e, s.gen
 	e.point()
-	if e.Gen() != gen {
-		return false
+	if e.Gen() == gen {
+		a := after{flying: true}
+		e.settleBuild(s, func(any) any { return result }, nil, false, &a)
+		e.standby(gen)
+		a.rethrow()
+		e.point()
+		if e.Gen() == gen {
+			return true
+		}
 	}
-	a := after{flying: true}
-	p.publish(e, gen, func(AsyncValue[T]) *AsyncValue[T] {
-		next := Data(v)
-		return &next
-	}, nil, false, &a)
-	e.standby(gen)
-	a.rethrow()
-	e.point()
-	return e.Gen() == gen
+	w := e.blocks()
+	<-s.ctx.Done() // whoever ended the build is about to cancel it: the cause is there when emit returns
+	e.unblocks(w)
+	return false
 }
 
 // ended is the step of a stream whose function has returned nil: what it emitted stays.
-func (p *asyncProvider[T]) ended(e *element) func(prev AsyncValue[T]) *AsyncValue[T] {
-	return func(prev AsyncValue[T]) *AsyncValue[T] {
-		next := prev.settled()
-		switch {
-		case prev.resting():
-			return nil
-		case !prev.has && prev.err == nil:
-			next = prev.result(prev.value, &causeError{e.p, errEnded})
-		}
-		return &next
+func (s *start) ended(prev any) any {
+	state, _ := partsOf(prev)
+	next := state.settled()
+	switch {
+	case state.resting():
+		return nil
+	case !state.has && state.err == nil:
+		next = state.failing(&causeError{s.e.p, errEnded})
 	}
+	return s.kind.with(prev, next)
 }
 
 // standby waits, on behalf of an emit, while the element of build gen is on standby.

@@ -95,7 +95,7 @@ func (n *Notifier[T]) write(s Scope, op string, f func(T) T, next T) T {
 	e := n.seat.element(op)
 	at := n.seat.place(e, s, op)
 	n.seat.outside(e, op)
-	return e.p.impl.(interface{ typed() *provider[T] }).typed().write(at, op, f, next)
+	return e.p.impl.(typed[T]).typed().write(at, op, f, next)
 }
 
 // Ref returns the ref of the newest build (rule N2).
@@ -108,7 +108,7 @@ func (n *Notifier[T]) ListenSelf(fn func(prev, next T)) (remove func()) {
 	if fn == nil {
 		misuse(n.seat.element("ListenSelf").p, "ListenSelf needs a function")
 	}
-	return n.seat.listenSelf(fn)
+	return n.seat.listenSelf(hearing(fn))
 }
 
 // NotifierProvider is a state with methods, the notifier N. It is a Source[T].
@@ -126,12 +126,12 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 	if create == nil {
 		misuse(&p.base, "NewNotifierProvider needs a create function")
 	}
-	stored := persisted[T](&p.base)
+	stored := persisted(&p.base, func(raw any) T { return *raw.(*T) })
 	p.build = p.building(create, func(ref Ref, n N) T {
 		if stored == nil {
 			return n.Build(ref)
 		}
-		old, found := stored.restore(ref, func(raw any) T { return *raw.(*T) })
+		old, found := stored.restore(ref)
 		if v := n.Build(ref); !found {
 			return v
 		}

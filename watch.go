@@ -132,7 +132,7 @@ func (c *Container) giveUp(p *base, stop error, by *element, a *after) any {
 	}
 	if raw == nil {
 		if f, ok := p.impl.(asyncKind); ok {
-			raw = f.failed(stop)
+			raw = f.with(nil, asyncState{err: stop})
 		}
 	}
 	return raw
