@@ -25,9 +25,6 @@ type asyncKind interface {
 	// changed until then, nil if there is none. A synchronous build holds what it computes.
 	hold(e *element, next any)
 	held(e *element) *asyncState
-	// saves has the states of the life that ref's build belongs to saved, if they are to be.
-	// The lock is held.
-	saves(ref Ref)
 }
 
 // step is what an outcome makes of the state prev: nil for no result. It runs without the
@@ -103,7 +100,9 @@ func (e *element) keepFailure(err error) {
 // loading publishes the state of a build that starts, and reports whether it is news. The
 // lock is held.
 func (e *element) loading() bool {
-	e.future.saves(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
+	if x, ok := e.future.identity().settings().persist.(keeper); ok {
+		x.life(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
+	}
 	prev := e.host.raw()
 	s, there := partsOf(prev)
 	next := s.starting(e.reason)

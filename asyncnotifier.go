@@ -329,9 +329,9 @@ func NewAsyncNotifierProvider[N AsyncNotifierOf[T], T any](create func() N, opts
 	if create == nil {
 		misuse(&p.base, "NewAsyncNotifierProvider needs a create function")
 	}
-	p.stored = persisted(&p.base, dataOf[T])
+	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N) (T, error) {
-		p.restore(ref)
+		stored.restoreLoading(ref)
 		return n.Build(ctx, ref)
 	})
 	return p
@@ -353,11 +353,13 @@ func (p *AsyncNotifierProvider[N, T]) identity() *base {
 	return &p.base
 }
 
-func (p *AsyncNotifierProvider[N, T]) outlet() (out outlet[AsyncValue[T]]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *AsyncNotifierProvider[N, T]) decide() { p.decideData() }
+
+func (p *AsyncNotifierProvider[N, T]) outlet() (none outlet[AsyncValue[T]]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Notifier is [NotifierProvider.Notifier]. It does not wait for the build that it starts.
@@ -387,9 +389,9 @@ func NewStreamNotifierProvider[N StreamNotifierOf[T], T any](create func() N, op
 	if create == nil {
 		misuse(&p.base, "NewStreamNotifierProvider needs a create function")
 	}
-	p.stored = persisted(&p.base, dataOf[T])
+	stored := persisted[T](&p.base)
 	p.building(&p.asyncProvider, create, func(ctx context.Context, ref Ref, n N, emit func(T) bool) error {
-		p.restore(ref)
+		stored.restoreLoading(ref)
 		return n.Build(ctx, ref, emit)
 	})
 	return p
@@ -411,11 +413,13 @@ func (p *StreamNotifierProvider[N, T]) identity() *base {
 	return &p.base
 }
 
-func (p *StreamNotifierProvider[N, T]) outlet() (out outlet[AsyncValue[T]]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *StreamNotifierProvider[N, T]) decide() { p.decideData() }
+
+func (p *StreamNotifierProvider[N, T]) outlet() (none outlet[AsyncValue[T]]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Notifier is [AsyncNotifierProvider.Notifier].

@@ -14,17 +14,10 @@ type asyncProvider[T any] struct {
 	stream func(ctx context.Context, ref Ref, emit func(T) bool) error // of what emits its results
 	same   func(a, b T) bool                                           // change detection of the data
 	make   func(ref Ref) any                                           // of a notifier kind: its instance
-	stored stored[T]                                                   // of a notifier kind: where its state is kept
 }
 
-// stored is the persistence of a state; an interface, so that a program that persists
-// nothing has none of it.
-type stored[T any] interface {
-	life(ref Ref) *saving
-	restore(ref Ref) (v T, ok bool)
-}
-
-func (p *asyncProvider[T]) decide() {
+// decideData is decide of the asynchronous kinds.
+func (p *asyncProvider[T]) decideData() {
 	p.same = orDifferent(setEqual[T](&p.base, p.settings()))
 	p.equal = asyncEqual(p.same)
 }
@@ -114,10 +107,4 @@ func (p *asyncProvider[T]) held(e *element) *asyncState {
 		return &next.asyncState
 	}
 	return nil
-}
-
-func (p *asyncProvider[T]) saves(ref Ref) {
-	if p.stored != nil {
-		p.stored.life(ref)
-	}
 }

@@ -199,7 +199,7 @@ func Resolve[T any](ctx context.Context, s Scope, src AsyncSource[T]) (T, error)
 	}
 	out := src.outlet()
 	if c, ok := s.(*Container); ok && c != nil && ctx != nil && ctx.Err() == nil && !c.closing.Load() {
-		if e := c.there(out.base()); e != nil && e.Word.Load()&graph.Readable != 0 {
+		if e := c.there(out.p); e != nil && e.Word.Load()&graph.Readable != 0 {
 			e.point()
 			if at, _, _ := out.peek(e); at != nil && at.resting() { // it is a Read
 				e.touch()

@@ -189,7 +189,7 @@ func (e *element) init(c *Container, p *base, i impl) {
 // madeBy notes that i makes e's builds from now on.
 func (e *element) madeBy(i impl) {
 	e.future, _ = i.(asyncKind)
-	e.async = i.launches()
+	e.async = i.identity().goes
 }
 
 // changing sees to what must be done before next is published, a snapshot. The lock is held.

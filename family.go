@@ -148,6 +148,6 @@ func (f *Family[K, P]) configure(b *base) {
 		s := *b.settings()
 		apply(b, &s, f.opts)
 		b.set = &s
-		b.impl.decide() // Equal may have come with the options
+		b.impl.(decider).decide() // Equal may have come with the options
 	}
 }

@@ -45,11 +45,13 @@ func (p *FutureProvider[T]) identity() *base {
 	return &p.base
 }
 
-func (p *FutureProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *FutureProvider[T]) decide() { p.decideData() }
+
+func (p *FutureProvider[T]) outlet() (none outlet[AsyncValue[T]]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Cancel ends the build in flight without disposing the element: the cancel button

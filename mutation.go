@@ -113,11 +113,11 @@ func (m *Mutation[T]) identity() *base {
 	return &m.base
 }
 
-func (m *Mutation[T]) outlet() (out outlet[MutationState[T]]) {
-	if m != nil {
-		out.whole = m.typed()
+func (m *Mutation[T]) outlet() (none outlet[MutationState[T]]) {
+	if m == nil {
+		return none
 	}
-	return out
+	return m.yield()
 }
 
 // Of returns the variant of the mutation for key, with a state of its own: the same

@@ -5,36 +5,26 @@ package weir
 
 // outlet is the whole of what a provider yields, or a part of it; neither for a nil provider.
 type outlet[S any] struct {
+	p     *base // the provider at the bottom
 	whole *provider[S]
 	part  part[S]
 }
 
-// part is a selection, without the type of what it selects from.
+// part is a selection, without the type of what it selects from. It runs user code. No other
+// method is named as these are: one that an interface has is in every program, whoever's it is.
 type part[S any] interface {
-	origin() *base
-	view(raw any) *S
-	peek(e *element) *S
-	differs(a, b *S) bool
+	selected(raw any) *S       // of a snapshot
+	selectedNow(e *element) *S // of e's value, without the lock
+	distinct(a, b *S) bool
 }
 
-// base is the provider at the bottom; nil for a nil one.
-func (o outlet[S]) base() *base {
-	switch {
-	case o.whole != nil:
-		return &o.whole.base
-	case o.part != nil:
-		return o.part.origin()
-	}
-	return nil
-}
-
-// usable is base, or a *UsageError.
-func (o outlet[S]) usable(op string) *base { return o.base().usable(op) }
+// usable is the provider at the bottom, or a *UsageError.
+func (o outlet[S]) usable(op string) *base { return o.p.usable(op) }
 
 // view is what the source makes of a snapshot; it may run user code.
 func (o outlet[S]) view(raw any) *S {
 	if o.part != nil {
-		return o.part.view(raw)
+		return o.part.selected(raw)
 	}
 	v, _ := raw.(*S)
 	return v
@@ -44,7 +34,7 @@ func (o outlet[S]) view(raw any) *S {
 // is for whole to unpack.
 func (o outlet[S]) peek(e *element) (at *S, word uint64, small bool) {
 	if o.part != nil {
-		return o.part.peek(e), 0, false
+		return o.part.selectedNow(e), 0, false
 	}
 	return e.host.(*cell[S]).peek()
 }
@@ -52,7 +42,7 @@ func (o outlet[S]) peek(e *element) (at *S, word uint64, small bool) {
 // differs is the change detection (rule P1); it may run user code.
 func (o outlet[S]) differs(a, b *S) bool {
 	if o.part != nil {
-		return o.part.differs(a, b)
+		return o.part.distinct(a, b)
 	}
 	return o.whole.differs(a, b)
 }
@@ -60,5 +50,5 @@ func (o outlet[S]) differs(a, b *S) bool {
 // watch is Watch of a part.
 func (o outlet[S]) watch(ref Ref) S {
 	f := newFilter(o)
-	return *f.see(ref.watchSlow(o.part.origin(), &f.edge).raw)
+	return *f.see(ref.watchSlow(o.p, &f.edge).raw)
 }

@@ -263,7 +263,7 @@ func (p *StateProvider[T]) OverrideWith(initial func(ref Ref) T) Override {
 
 // overrideAsync is an override of an asynchronous provider whose builds by makes.
 func overrideAsync[T any](p, by *asyncProvider[T]) Override {
-	by.same, by.equal, by.impl = p.same, p.equal, by
+	by.same, by.equal, by.impl, by.goes = p.same, p.equal, by, by.build == nil
 	by.set = &settings{name: p.base.Name()} // its own panics are named after p
 	return override{&p.base, &replacement{by: by}}
 }

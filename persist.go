@@ -59,7 +59,6 @@ type persistence[T any] struct {
 	storage Storage
 	key     string
 	codec   Codec[T]
-	value   func(raw any) T // what of a snapshot is kept
 }
 
 // Persist has the state of a notifier saved under key in s, and restored at the beginning of
@@ -103,9 +102,11 @@ func Persist[T any](s Storage, key string, codec Codec[T], opts ...PersistOption
 	return providerOption(func(set *settings) { set.persist = x })
 }
 
-// persisted is the persistence of b's settings, or nil, for a kind of whose snapshots value
-// takes the state.
-func persisted[T any](b *base, value func(raw any) T) stored[T] {
+// keeper is a persistence without its type.
+type keeper interface{ life(ref Ref) *saving }
+
+// persisted is the persistence of p's settings, or nil.
+func persisted[T any](b *base) *persistence[T] {
 	given := b.settings().persist
 	if given == nil {
 		return nil
@@ -114,18 +115,16 @@ func persisted[T any](b *base, value func(raw any) T) stored[T] {
 	if !ok {
 		misuse(b, "Persist needs a codec of the state's type: give it a Codec[%v]", reflect.TypeFor[T]())
 	}
-	own := *x // the option may be another kind's as well
-	own.value = value
-	return &own
+	return x
 }
 
 // restore shows what is stored for the element of ref's build, loading, if it has no value
 // of its own yet.
-func (p *asyncProvider[T]) restore(ref Ref) {
-	if p.stored == nil {
+func (x *persistence[T]) restoreLoading(ref Ref) {
+	if x == nil {
 		return
 	}
-	v, ok := p.stored.restore(ref)
+	v, ok := x.restore(ref)
 	if !ok {
 		return
 	}
@@ -133,21 +132,26 @@ func (p *asyncProvider[T]) restore(ref Ref) {
 	e := ref.e
 	t := e.c.tree
 	t.mu.Lock()
-	if now := p.last(e); e.live(ref.gen) && now.load != atRest && !now.has {
-		now.value, now.has = v, true
+	if now := e.parts(); e.live(ref.gen) && !now.resting() && !now.has {
+		now.has = true
 		if now.load == firstLoad {
 			now.load = refreshing
 		}
 		t.graph.Change(&e.Node, false)
-		e.give(e.future, &now, true)
+		e.give(e.future, &AsyncValue[T]{v, now}, true)
 		t.endStale(&a)
 	}
 	e.c.settle(&a)
 	a.rethrow()
 }
 
-// dataOf is the data of the snapshot of an AsyncValue.
-func dataOf[T any](raw any) T { return raw.(*AsyncValue[T]).value }
+// keptOf is what is kept of a snapshot, which may be that of an AsyncValue.
+func keptOf[T any](raw any) T {
+	if v, ok := raw.(*AsyncValue[T]); ok {
+		return v.value
+	}
+	return *raw.(*T)
+}
 
 // restore returns what the build of ref begins with: what is stored, until this life of the
 // element has a state of its own. The states to come are saved.
@@ -196,7 +200,7 @@ func (x *persistence[T]) life(ref Ref) *saving {
 	ctx, stop := context.WithCancel(e.c.values)
 	s := &saving{e: e, seal: x.seal, renew: x.expiry > 0, stop: stop, limit: time.Now().Add(x.wait), ready: make(chan struct{})}
 	s.fetch = func() (found, error) { return x.read(ctx, e) }
-	s.encode = func(raw any) ([]byte, error) { return x.codec.Encode(x.value(raw)) }
+	s.encode = func(raw any) ([]byte, error) { return x.codec.Encode(keptOf[T](raw)) }
 	e.rare.saving = s
 	s.own(e.c.tree, storedKey{x.storage, x.key})
 	return s

@@ -64,8 +64,12 @@ type impl interface {
 	identity() *base
 	// newElement makes an element of whose builds it makes; timed in one piece with its times.
 	newElement(timed bool) *element
-	launches() bool // whether a build function has a goroutine of its own
-	decide()        // the change detection, from the settings
+}
+
+// decider is the impl of what a constructor made.
+type decider interface {
+	impl
+	decide() // the change detection, from the settings
 }
 
 // typed is an impl that makes values of S.
@@ -80,6 +84,7 @@ type base struct {
 	member *member   // nil: not of a family
 	pc     uintptr   // of the constructor call, for the name
 	kind   kindOf
+	goes   bool // its build function has a goroutine of its own
 	tries  bool // its builds may fail at once, and be retried
 	makes  bool // it overrides the create function of a notifier
 }
@@ -173,6 +178,7 @@ func newBase(b *base, kind kindOf, i impl, opts []ProviderOption) {
 	var pcs [1]uintptr
 	runtime.Callers(4, pcs[:])
 	b.kind, b.impl, b.pc = kind, i, pcs[0]
+	b.goes = kind == futureKind || kind == streamKind || kind == asyncNotifierKind || kind == streamNotifierKind
 	for b.id == 0 {
 		b.id = rand.Uint64()
 	}
@@ -280,12 +286,13 @@ type provider[S any] struct {
 }
 
 // init fills in a provider; the constructor is its caller.
-func (p *provider[S]) init(kind kindOf, i impl, opts []ProviderOption) {
+func (p *provider[S]) init(kind kindOf, i decider, opts []ProviderOption) {
 	newBase(&p.base, kind, i, opts)
 	i.decide()
 }
 
-func (p *provider[S]) decide() {
+// decideValue is decide of the kinds that are no asynchronous ones.
+func (p *provider[S]) decideValue() {
 	p.equal = setEqual[S](&p.base, p.settings())
 	// Whether it is the value that somebody saw is asked of a small value itself, so it
 	// must be one that can be compared, and nobody may ask for each one that is written.
@@ -328,7 +335,8 @@ func (p *provider[S]) newElement(timed bool) *element {
 	return &x.e
 }
 
-func (p *provider[S]) launches() bool { return p.build == nil }
+// yield is the outlet of p, of all that it yields.
+func (p *provider[S]) yield() outlet[S] { return outlet[S]{p: &p.base, whole: p} }
 
 func (p *provider[S]) typed() *provider[S] { return p }
 
@@ -389,9 +397,11 @@ func (p *Provider[T]) identity() *base {
 	return &p.base
 }
 
-func (p *Provider[T]) outlet() (out outlet[T]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *Provider[T]) decide() { p.decideValue() }
+
+func (p *Provider[T]) outlet() (none outlet[T]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }

@@ -25,7 +25,7 @@ func Select[S, U any](src Source[S], f func(S) U) Source[U] {
 func SelectFunc[S, U any](src Source[S], f func(S) U, eq func(a, b U) bool) Source[U] {
 	s := newSelection(src, f, eq, "SelectFunc")
 	if eq == nil {
-		misuse(s.from.base(), "SelectFunc needs an eq function: use Select for ==")
+		misuse(s.from.p, "SelectFunc needs an eq function: use Select for ==")
 	}
 	return s
 }
@@ -37,7 +37,7 @@ func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
 	if src != nil && f == nil {
 		misuse(src.outlet().usable("SelectAsync"), "SelectAsync needs a function")
 	}
-	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.outlet().base(), v, f) },
+	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.outlet().p, v, f) },
 		asyncEqual(orDifferent(defaultEqual[U]())), "SelectAsync")
 	return asyncSelection[AsyncValue[T], U]{inner}
 }
@@ -71,11 +71,9 @@ func orDifferent[T any](eq func(a, b T) bool) func(a, b T) bool {
 	return eq
 }
 
-func (s *selection[S, U]) outlet() outlet[U] { return outlet[U]{part: s} }
+func (s *selection[S, U]) outlet() outlet[U] { return outlet[U]{p: s.from.p, part: s} }
 
-func (s *selection[S, U]) origin() *base { return s.from.base() }
-
-func (s *selection[S, U]) view(raw any) *U {
+func (s *selection[S, U]) selected(raw any) *U {
 	v := s.from.view(raw)
 	if v == nil {
 		return nil
@@ -84,7 +82,7 @@ func (s *selection[S, U]) view(raw any) *U {
 	return &u
 }
 
-func (s *selection[S, U]) peek(e *element) *U {
+func (s *selection[S, U]) selectedNow(e *element) *U {
 	from, word, small := s.from.peek(e)
 	var u U
 	switch {
@@ -98,7 +96,7 @@ func (s *selection[S, U]) peek(e *element) *U {
 	return &u
 }
 
-func (s *selection[S, U]) differs(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
+func (s *selection[S, U]) distinct(a, b *U) bool { return s.equal == nil || !s.equal(*a, *b) }
 
 type asyncSelection[S, U any] struct {
 	*selection[S, AsyncValue[U]]

@@ -25,11 +25,13 @@ func (p *StateProvider[T]) identity() *base {
 	return &p.base
 }
 
-func (p *StateProvider[T]) outlet() (out outlet[T]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *StateProvider[T]) decide() { p.decideValue() }
+
+func (p *StateProvider[T]) outlet() (none outlet[T]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Set makes v the value, building the element first if it is not built (rule P11), and

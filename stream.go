@@ -45,11 +45,13 @@ func (p *StreamProvider[T]) identity() *base {
 	return &p.base
 }
 
-func (p *StreamProvider[T]) outlet() (out outlet[AsyncValue[T]]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *StreamProvider[T]) decide() { p.decideData() }
+
+func (p *StreamProvider[T]) outlet() (none outlet[AsyncValue[T]]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Cancel ends the build whose function is running without disposing the element; see

@@ -126,7 +126,7 @@ func NewNotifierProvider[N NotifierOf[T], T any](create func() N, opts ...Provid
 	if create == nil {
 		misuse(&p.base, "NewNotifierProvider needs a create function")
 	}
-	stored := persisted(&p.base, func(raw any) T { return *raw.(*T) })
+	stored := persisted[T](&p.base)
 	p.build = p.building(create, func(ref Ref, n N) T {
 		if stored == nil {
 			return n.Build(ref)
@@ -158,11 +158,13 @@ func (p *NotifierProvider[N, T]) identity() *base {
 	return &p.base
 }
 
-func (p *NotifierProvider[N, T]) outlet() (out outlet[T]) {
-	if p != nil {
-		out.whole = p.typed()
+func (p *NotifierProvider[N, T]) decide() { p.decideValue() }
+
+func (p *NotifierProvider[N, T]) outlet() (none outlet[T]) {
+	if p == nil {
+		return none
 	}
-	return out
+	return p.yield()
 }
 
 // Notifier returns the notifier of the element, building it first if need be. It is no

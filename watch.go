@@ -39,7 +39,7 @@ func Read[S any](s Scope, src Source[S]) S {
 // read is Read.
 func (o outlet[S]) read(s Scope) S {
 	if c, ok := s.(*Container); ok && c != nil {
-		if e := c.there(o.base()); e != nil && e.readable() {
+		if e := c.there(o.p); e != nil && e.readable() {
 			if at, word, small := o.peek(e); small {
 				return o.whole.unpack(word)
 			} else if at != nil {
