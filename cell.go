@@ -238,11 +238,8 @@ func (x *cell[S]) holds(raw any) bool {
 	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
-func (x *cell[S]) aim(as, from impl) (was *base) {
-	was = &x.from.Load().base
-	x.as = as.(typed[S]).typed()
-	x.from.Store(from.(typed[S]).typed())
-	return was
+func (x *cell[S]) aim(from impl) (was *base) {
+	return &x.from.Swap(from.(typed[S]).typed()).base
 }
 
 func (x *cell[S]) drop() {

@@ -248,7 +248,7 @@ func (c *Container) element(p *base, a *after) *element {
 		} else if o != nil {
 			i = o.by
 		}
-		e := i.newElement(p.kind == plainKind && p.settings().auto)
+		e := p.impl.newElement(p.kind == plainKind && p.settings().auto)
 		e.init(c, p, i)
 		c.table.add(e)
 		return e

@@ -176,7 +176,7 @@ func (c *Container) unmade(os []override, made map[*base]impl) (missing []func()
 
 // aim has the next build of e, and those after it, made by by.
 func (e *element) aim(by impl) {
-	was, next := e.host.aim(e.p.impl, by), by.identity()
+	was, next := e.host.aim(by), by.identity()
 	if next != was && (next.makes || was.makes) { // another create function: its notifier is another
 		e.rare.vacate(e.newest)
 	}

@@ -62,7 +62,7 @@ func (k kindOf) String() string {
 // impl is what the typed part of a provider does for the untyped one.
 type impl interface {
 	identity() *base
-	// newElement makes an element of whose builds it makes; timed in one piece with its times.
+	// newElement makes an element whose builds it makes; a timed one in one piece with its times.
 	newElement(timed bool) *element
 }
 
