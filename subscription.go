@@ -369,13 +369,16 @@ func (s *Subscription[S]) forget() {
 
 // smallListener is a subscription to the whole of a small value. With many listeners its
 // deliver is most of what a write does: it does the same, without a call that can be saved.
-type smallListener[S any] struct{ *Subscription[S] }
+type smallListener[S any] struct{ of *Subscription[S] }
 
-func (s smallListener[S]) deliver(fail *PanicError) {
+func (l smallListener[S]) forget() { l.of.forget() }
+
+func (l smallListener[S]) deliver(fail *PanicError) {
+	s := l.of
 	x := s.x
 	switch {
 	case fail != nil:
-		s.Subscription.deliver(fail)
+		s.deliver(fail)
 		return
 	case !x.filled.Load():
 		return
