@@ -5,6 +5,7 @@
 //	go test -run TestTables -rounds 6 -v            tables of ratios: medians of interleaved rounds
 //	go test -run TestTables -rounds 6 -only '^read' some of them
 //	go test -run TestMemory -rounds 1 -v            bytes and allocations per value and listener
+//	go test -run TestExecutable -rounds 1 -v        bytes of an executable per type
 //
 // This file holds the list of groups and the two ways of running it. A group is one piece of work, done by several libraries. Each does
 // the same work, checks the values that come out, and loops with b.Loop.
