@@ -17,6 +17,7 @@ type after struct {
 	raise   *PanicError // to be raised again when all is done (rule E3)
 	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
 	landed  bool        // the call is that of a function that has returned
+	asking  bool        // it is in a change detection of the user's
 	began   [2]*element // whose functions the call has started, the first ones: it is made inside none of these
 }
 

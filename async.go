@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// asyncKind is what needs the type of an AsyncValue. A snapshot is a pointer to one, or
-// nil: of an element that has none yet.
+// asyncKind is what needs the type of an AsyncValue. A snapshot is a pointer to one; nil for an
+// element that has none yet.
 type asyncKind interface {
 	identity() *base
 	// call runs the build function of s: it returns the snapshot of a result, or an error. A
@@ -21,45 +21,34 @@ type asyncKind interface {
 	// sameData is the change detection of two snapshots that have a value (rule P1); it may
 	// run user code.
 	sameData(a, b any) bool
-	// hold keeps a snapshot back for release; held is what of it is no value, to be read and
-	// changed until then, nil if there is none. A synchronous build holds what it computes.
-	hold(e *element, next any)
-	held(e *element) *asyncState
+	// keepBack keeps a snapshot back for release, as a synchronous build does with what it
+	// computes; keptBack is what of it is no value, to be read and changed until then, nil if
+	// there is none.
+	keepBack(e *element, next any)
+	keptBack(e *element) *asyncState
 }
 
 // step is what an outcome makes of the state prev: nil for no result. It runs without the
 // lock, and again if the state has moved meanwhile.
 type step func(prev any) (next any)
 
-// parts is what of e's state is no value, the zero one if there is none yet.
-func (e *element) parts() asyncState {
-	s, _ := partsOf(e.host.raw())
+// asyncState is what of e's state is no value, the zero one if there is none yet.
+func (e *element) asyncState() asyncState {
+	s, _ := asyncStateOf(e.host.raw())
 	return s
 }
 
 // succeeded reports whether e's state is no failure, and at rest.
 func (e *element) succeeded() bool {
-	s := e.parts()
+	s := e.asyncState()
 	return s.resting() && s.err == nil
 }
 
 // give publishes a snapshot, or tells those who want to hear of one that is the same. The
 // lock is held.
-func (e *element) give(kind asyncKind, next any, changed bool) {
-	kind.hold(e, next)
+func (e *element) give(next any, changed bool) {
+	e.future.keepBack(e, next)
 	e.host.release(changed)
-}
-
-// outcome is the state after a Try build on top of s. One that has to wait for what is
-// still loading is loading itself (rule A5).
-func (s asyncState) outcome(err error) asyncState {
-	switch {
-	case err == nil:
-		return asyncState{has: true}
-	case isQuiet(err):
-		return s.settled().starting(ReasonReload)
-	}
-	return s.failing(err)
 }
 
 // isQuiet reports whether a build that failed with err stays loading until a dependency
@@ -71,7 +60,7 @@ func isQuiet(err error) bool {
 // retried has the outcome of synchronous build gen, which was just computed, be retried if
 // the policy says so. The lock is not held.
 func (e *element) retried(gen uint64, a *after) {
-	next := e.future.held(e)
+	next := e.future.keptBack(e)
 	if next == nil || next.err == nil || next.load != atRest || !e.future.identity().tries {
 		return
 	}
@@ -83,7 +72,7 @@ func (e *element) retried(gen uint64, a *after) {
 
 // computed is the error of the synchronous build that was just computed, or nil.
 func (e *element) computed() error {
-	if next := e.future.held(e); next != nil && next.load == atRest {
+	if next := e.future.keptBack(e); next != nil && next.load == atRest {
 		return next.err
 	}
 	return nil
@@ -92,8 +81,8 @@ func (e *element) computed() error {
 // keepFailure has err be the outcome of the synchronous build that is about to be committed.
 func (e *element) keepFailure(err error) {
 	prev := e.host.raw()
-	s, _ := partsOf(prev)
-	e.future.hold(e, e.future.with(prev, s.failing(err)))
+	s, _ := asyncStateOf(prev)
+	e.future.keepBack(e, e.future.with(prev, s.failing(err)))
 	e.news = true
 }
 
@@ -104,25 +93,25 @@ func (e *element) loading() bool {
 		x.life(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
 	}
 	prev := e.host.raw()
-	s, there := partsOf(prev)
+	s, there := asyncStateOf(prev)
 	next := s.starting(e.reason)
 	if there && next.load == s.load && next.progress == s.progress {
 		return false // loading after loading with nothing new beside it (D8)
 	}
-	e.give(e.future, e.future.with(prev, next), true)
+	e.give(e.future.with(prev, next), true)
 	return true
 }
 
 // mayProgress reports whether progress would be news; progress publishes it. The lock is held.
 func (e *element) mayProgress(fraction float64) bool {
-	s := e.parts()
+	s := e.asyncState()
 	return !s.resting() && s.progress != fraction+1
 }
 
 func (e *element) progress(fraction float64) {
-	s := e.parts()
+	s := e.asyncState()
 	s.progress = fraction + 1
-	e.give(e.future, e.future.with(e.host.raw(), s), true)
+	e.give(e.future.with(e.host.raw(), s), true)
 }
 
 // stop keeps back, for release, the state of a build that was cancelled (keep: data from
@@ -130,17 +119,17 @@ func (e *element) progress(fraction float64) {
 // The lock is held.
 func (e *element) stop(err error, keep bool) (settled bool) {
 	raw := e.host.raw()
-	prev, _ := partsOf(raw)
+	prev, _ := asyncStateOf(raw)
 	next := prev.settled()
 	if keep && next.has {
 		next.err = nil
-		last, there := partsOf(e.rested())
+		last, there := asyncStateOf(e.rested())
 		settled = !there || !last.good() || !prev.resting() && e.rare.amended
 	} else {
 		next.err = err
 		settled = true
 	}
-	e.future.hold(e, e.future.with(raw, next))
+	e.future.keepBack(e, e.future.with(raw, next))
 	return settled
 }
 
@@ -198,7 +187,7 @@ func (e *element) result(s *start, made any, err error, again *time.Duration, a 
 		case err == nil:
 			return made
 		}
-		last, _ := partsOf(prev)
+		last, _ := asyncStateOf(prev)
 		next := last.failing(err)
 		if again != nil {
 			next.load = retrying
@@ -207,7 +196,7 @@ func (e *element) result(s *start, made any, err error, again *time.Duration, a 
 	}
 	done := false
 	defer func() {
-		if !done { // the equality function ended this goroutine: the result is a different one
+		if !done && a.asking { // the equality function ended this goroutine: the result is a different one
 			go func() {
 				e.begins()
 				e.settleBuild(s, to, again, true, &after{landed: true})
@@ -223,12 +212,12 @@ func (e *element) result(s *start, made any, err error, again *time.Duration, a 
 // differs from last, the newest before it (rule D10). With different its data is.
 func (e *element) compare(kind asyncKind, prev, last, next any, different bool, a *after) (changed, settled bool) {
 	same := func(x any) bool {
-		was, there := partsOf(x)
-		is, _ := partsOf(next)
+		was, there := asyncStateOf(x)
+		is, _ := asyncStateOf(next)
 		return there && was.alike(is) && (!was.has || !different && e.guarded(kind, x, next, a))
 	}
-	was, _ := partsOf(prev)
-	is, _ := partsOf(next)
+	was, _ := asyncStateOf(prev)
+	is, _ := asyncStateOf(next)
 	switch {
 	case same(prev):
 		return false, false
@@ -242,10 +231,14 @@ func (e *element) compare(kind asyncKind, prev, last, next any, different bool, 
 func (e *element) guarded(kind asyncKind, x, y any, a *after) (same bool) {
 	defer func() {
 		if r := recover(); r != nil {
+			a.asking = false
 			e.c.report(panicked(e.p, r), a)
 		}
 	}()
-	return kind.sameData(x, y)
+	a.asking = true
+	same = kind.sameData(x, y)
+	a.asking = false
+	return same
 }
 
 // lastResult is rested for who does not hold the lock.
@@ -311,7 +304,7 @@ func (e *element) settleBuild(s *start, to step, again *time.Duration, different
 			switch {
 			case changed:
 				t.graph.Change(&e.Node, settled)
-				e.give(s.kind, next, true)
+				e.give(next, true)
 				e.point()
 				if isResting(next) {
 					e.unretry() // of a stream that emits although its function has failed
@@ -319,7 +312,7 @@ func (e *element) settleBuild(s *start, to step, again *time.Duration, different
 				}
 				t.endStale(a)
 			case next != nil:
-				e.give(s.kind, next, false)
+				e.give(next, false)
 			}
 			switch {
 			case again != nil:

@@ -359,7 +359,7 @@ func (p *AsyncNotifierProvider[N, T]) outlet() (none outlet[AsyncValue[T]]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Notifier is [NotifierProvider.Notifier]. It does not wait for the build that it starts.
@@ -419,7 +419,7 @@ func (p *StreamNotifierProvider[N, T]) outlet() (none outlet[AsyncValue[T]]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Notifier is [AsyncNotifierProvider.Notifier].

@@ -98,11 +98,11 @@ func (p *asyncProvider[T]) sameData(a, b any) bool {
 	return p.same(a.(*AsyncValue[T]).value, b.(*AsyncValue[T]).value)
 }
 
-func (p *asyncProvider[T]) hold(e *element, next any) {
+func (p *asyncProvider[T]) keepBack(e *element, next any) {
 	e.host.(*cell[AsyncValue[T]]).next = next.(*AsyncValue[T])
 }
 
-func (p *asyncProvider[T]) held(e *element) *asyncState {
+func (p *asyncProvider[T]) keptBack(e *element) *asyncState {
 	if next := e.host.(*cell[AsyncValue[T]]).next; next != nil {
 		return &next.asyncState
 	}

@@ -204,21 +204,21 @@ func MapData[T, U any](v AsyncValue[T], f func(T) U) AsyncValue[U] {
 	return u
 }
 
-// parts is s: of a snapshot whose type nobody knows.
-func (s *asyncState) parts() *asyncState { return s }
+// itself is s: of a snapshot whose type nobody knows.
+func (s *asyncState) itself() *asyncState { return s }
 
-// partsOf is what the snapshot raw of an async value has beside the value; nothing if there
+// asyncStateOf is what the snapshot raw of an async value has beside the value; nothing if there
 // is no snapshot, or it is of another type.
-func partsOf(raw any) (s asyncState, ok bool) {
-	if x, is := raw.(interface{ parts() *asyncState }); is {
-		return *x.parts(), true
+func asyncStateOf(raw any) (s asyncState, ok bool) {
+	if x, is := raw.(interface{ itself() *asyncState }); is {
+		return *x.itself(), true
 	}
 	return s, false
 }
 
 // isResting reports whether raw is an async value that is not loading.
 func isResting(raw any) bool {
-	s, ok := partsOf(raw)
+	s, ok := asyncStateOf(raw)
 	return ok && s.resting()
 }
 
@@ -252,6 +252,18 @@ func (s asyncState) starting(why BuildReason) asyncState {
 
 // failing returns the state after a build on top of s has failed with err: the value stays.
 func (s asyncState) failing(err error) asyncState { return asyncState{has: s.has, err: err} }
+
+// outcome is the state after a Try build on top of s. One that has to wait for what is
+// still loading is loading itself (rule A5).
+func (s asyncState) outcome(err error) asyncState {
+	switch {
+	case err == nil:
+		return asyncState{has: true}
+	case isQuiet(err):
+		return s.settled().starting(ReasonReload)
+	}
+	return s.failing(err)
+}
 
 // assigned returns the state after w was written by hand on top of v: like the result of a
 // build, and loading with a part of its own as it is.

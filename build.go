@@ -223,7 +223,7 @@ func (d *drive) renew(e *element) (over bool) {
 		return true
 	}
 	if e.rare != nil && e.rare.retarget != nil {
-		e.aim(e.rare.retarget)
+		e.switchTo(e.rare.retarget)
 		e.rare.retarget = nil
 	}
 	switch {

@@ -238,7 +238,7 @@ func (x *cell[S]) holds(raw any) bool {
 	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
-func (x *cell[S]) aim(from impl) (was *base) {
+func (x *cell[S]) switchTo(from impl) (was *base) {
 	return &x.from.Swap(from.(typed[S]).typed()).base
 }
 

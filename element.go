@@ -141,9 +141,9 @@ type host interface {
 	look() look
 	// holds reports whether raw, which raw once returned, is a snapshot of the value still.
 	holds(raw any) bool
-	// aim has from make the value from now on; no build of e is running, or it is over. It
+	// switchTo has from make the value from now on; no build of e is running, or it is over. It
 	// returns what made the value so far.
-	aim(from impl) (was *base)
+	switchTo(from impl) (was *base)
 	// drop forgets the value.
 	drop()
 }
@@ -167,7 +167,7 @@ func (e *element) seen(pointer bool) look {
 func (e *element) init(c *Container, p *base, i impl) {
 	e.c, e.p = c, p
 	if i != p.impl {
-		e.host.aim(i)
+		e.host.switchTo(i)
 	}
 	e.madeBy(i)
 	e.Host, e.Queue = e, &c.queue
@@ -189,7 +189,7 @@ func (e *element) init(c *Container, p *base, i impl) {
 // madeBy notes that i makes e's builds from now on.
 func (e *element) madeBy(i impl) {
 	e.future, _ = i.(asyncKind)
-	e.async = i.identity().goes
+	e.async = i.identity().async
 }
 
 // changing sees to what must be done before next is published, a snapshot. The lock is held.

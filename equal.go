@@ -1,14 +1,14 @@
 package weir
 
-// This file owns the default change detection of rule P1. It is decided once for each
-// provider, when it is made, and never panics.
+// This file owns the default change detection of rule P1, of values and errors. It is decided
+// once for each provider, when it is made, and never panics.
 
 import "reflect"
 
 // defaultEqual returns == for types whose values can always be compared, a guarded ==
 // for those with interfaces inside, and nil (always different) for the others.
 func defaultEqual[T any]() func(a, b T) bool {
-	if eq, ok := common((*T)(nil)).(func(a, b T) bool); ok {
+	if eq, ok := commonEqual((*T)(nil)).(func(a, b T) bool); ok {
 		return eq
 	}
 	t := reflect.TypeFor[T]()
@@ -21,8 +21,8 @@ func defaultEqual[T any]() func(a, b T) bool {
 	return func(a, b T) bool { return any(a) == any(b) }
 }
 
-// common is the == of what p points to, if that is most common: it needs no boxes.
-func common(p any) any {
+// commonEqual is the == of what p points to, if that is most commonEqual: it needs no boxes.
+func commonEqual(p any) any {
 	switch p.(type) {
 	case *int:
 		return same[int]

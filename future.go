@@ -51,7 +51,7 @@ func (p *FutureProvider[T]) outlet() (none outlet[AsyncValue[T]]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Cancel ends the build in flight without disposing the element: the cancel button

@@ -117,7 +117,7 @@ func (m *Mutation[T]) outlet() (none outlet[MutationState[T]]) {
 	if m == nil {
 		return none
 	}
-	return m.yield()
+	return m.entire()
 }
 
 // Of returns the variant of the mutation for key, with a state of its own: the same

@@ -11,7 +11,7 @@ type outlet[S any] struct {
 }
 
 // part is a selection, without the type of what it selects from. It runs user code. No other
-// method is named as these are: one that an interface has is in every program, whoever's it is.
+// method has the name and type of one of these: it would be in every program, called or not.
 type part[S any] interface {
 	selected(raw any) *S       // of a snapshot
 	selectedNow(e *element) *S // of e's value, without the lock

@@ -174,9 +174,9 @@ func (c *Container) unmade(os []override, made map[*base]impl) (missing []func()
 	return missing
 }
 
-// aim has the next build of e, and those after it, made by by.
-func (e *element) aim(by impl) {
-	was, next := e.host.aim(by), by.identity()
+// switchTo has the next build of e, and those after it, made by by.
+func (e *element) switchTo(by impl) {
+	was, next := e.host.switchTo(by), by.identity()
 	if next != was && (next.makes || was.makes) { // another create function: its notifier is another
 		e.rare.vacate(e.newest)
 	}
@@ -263,7 +263,7 @@ func (p *StateProvider[T]) OverrideWith(initial func(ref Ref) T) Override {
 
 // overrideAsync is an override of an asynchronous provider whose builds by makes.
 func overrideAsync[T any](p, by *asyncProvider[T]) Override {
-	by.same, by.equal, by.impl, by.goes = p.same, p.equal, by, by.build == nil
+	by.same, by.equal, by.impl, by.base.async = p.same, p.equal, by, by.build == nil
 	by.set = &settings{name: p.base.Name()} // its own panics are named after p
 	return override{&p.base, &replacement{by: by}}
 }

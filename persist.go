@@ -118,7 +118,7 @@ func persisted[T any](b *base) *persistence[T] {
 	return x
 }
 
-// restore shows what is stored for the element of ref's build, loading, if it has no value
+// restoreLoading shows what is stored for the element of ref's build, loading, if it has no value
 // of its own yet.
 func (x *persistence[T]) restoreLoading(ref Ref) {
 	if x == nil {
@@ -132,13 +132,13 @@ func (x *persistence[T]) restoreLoading(ref Ref) {
 	e := ref.e
 	t := e.c.tree
 	t.mu.Lock()
-	if now := e.parts(); e.live(ref.gen) && !now.resting() && !now.has {
+	if now := e.asyncState(); e.live(ref.gen) && !now.resting() && !now.has {
 		now.has = true
 		if now.load == firstLoad {
 			now.load = refreshing
 		}
 		t.graph.Change(&e.Node, false)
-		e.give(e.future, &AsyncValue[T]{v, now}, true)
+		e.give(&AsyncValue[T]{v, now}, true)
 		t.endStale(&a)
 	}
 	e.c.settle(&a)

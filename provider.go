@@ -66,7 +66,9 @@ type impl interface {
 	newElement(timed bool) *element
 }
 
-// decider is the impl of what a constructor made.
+// decider is the impl of what a constructor made. Each kind has a decide of its own, and does
+// not inherit one: what the typed part of every provider has is in a program for each type,
+// whether it is called or not.
 type decider interface {
 	impl
 	decide() // the change detection, from the settings
@@ -84,7 +86,7 @@ type base struct {
 	member *member   // nil: not of a family
 	pc     uintptr   // of the constructor call, for the name
 	kind   kindOf
-	goes   bool // its build function has a goroutine of its own
+	async  bool // its build function has a goroutine of its own
 	tries  bool // its builds may fail at once, and be retried
 	makes  bool // it overrides the create function of a notifier
 }
@@ -178,7 +180,7 @@ func newBase(b *base, kind kindOf, i impl, opts []ProviderOption) {
 	var pcs [1]uintptr
 	runtime.Callers(4, pcs[:])
 	b.kind, b.impl, b.pc = kind, i, pcs[0]
-	b.goes = kind == futureKind || kind == streamKind || kind == asyncNotifierKind || kind == streamNotifierKind
+	b.async = kind == futureKind || kind == streamKind || kind == asyncNotifierKind || kind == streamNotifierKind
 	for b.id == 0 {
 		b.id = rand.Uint64()
 	}
@@ -335,8 +337,8 @@ func (p *provider[S]) newElement(timed bool) *element {
 	return &x.e
 }
 
-// yield is the outlet of p, of all that it yields.
-func (p *provider[S]) yield() outlet[S] { return outlet[S]{p: &p.base, whole: p} }
+// entire is the outlet of all that p yields.
+func (p *provider[S]) entire() outlet[S] { return outlet[S]{p: &p.base, whole: p} }
 
 func (p *provider[S]) typed() *provider[S] { return p }
 
@@ -403,5 +405,5 @@ func (p *Provider[T]) outlet() (none outlet[T]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }

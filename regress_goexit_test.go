@@ -7,6 +7,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -226,4 +227,30 @@ func TestE3EqualityOfAnAsyncResultThatDoesNotReturn(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestE3GoexitInAListenerHasAResultPublishedOnce(t *testing.T) {
+	// The listener ends the goroutine that has published a result, not the change detection that came before it. Planted bug: publish again
+	// whatever has ended the goroutine; who Awaits is built twice then.
+	bubble(t, func(t *testing.T) {
+		c, _ := toldContainer(t)
+		p := weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) { return 100, nil })
+		builds := 0
+		waits := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+			builds++
+			return weir.Await(ref, p)
+		})
+		heard := 0
+		defer weir.Listen(c, p, func(_, next weir.AsyncValue[int]) {
+			if heard++; next.HasValue() {
+				runtime.Goexit()
+			}
+		}).Close()
+		defer weir.Listen(c, waits, nil).Close()
+		synctest.Wait()
+		require.Equal(t, weir.Data(100), weir.Read(c, waits))
+		require.Equal(t, 1, heard)
+		require.Equal(t, 1, builds)
+		usable(t, c)
+	})
 }

@@ -37,8 +37,10 @@ func SelectAsync[T, U any](src AsyncSource[T], f func(T) U) AsyncSource[U] {
 	if src != nil && f == nil {
 		misuse(src.outlet().usable("SelectAsync"), "SelectAsync needs a function")
 	}
-	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(src.outlet().p, v, f) },
+	var p *base
+	inner := newSelection(Source[AsyncValue[T]](src), func(v AsyncValue[T]) AsyncValue[U] { return selectData(p, v, f) },
 		asyncEqual(orDifferent(defaultEqual[U]())), "SelectAsync")
+	p = inner.from.p
 	return asyncSelection[AsyncValue[T], U]{inner}
 }
 

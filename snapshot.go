@@ -140,7 +140,7 @@ func (e *element) info() ElementInfo {
 	}
 	info.Failed = e.fail != nil
 	if e.future != nil {
-		s := e.parts()
+		s := e.asyncState()
 		info.Failed = s.err != nil && s.resting()
 	}
 	if e.life != nil {

@@ -31,7 +31,7 @@ func (p *StateProvider[T]) outlet() (none outlet[T]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Set makes v the value, building the element first if it is not built (rule P11), and

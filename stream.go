@@ -51,7 +51,7 @@ func (p *StreamProvider[T]) outlet() (none outlet[AsyncValue[T]]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Cancel ends the build whose function is running without disposing the element; see
@@ -86,7 +86,7 @@ func (s *start) emit(result any) bool {
 
 // ended is the step of a stream whose function has returned nil: what it emitted stays.
 func (s *start) ended(prev any) any {
-	state, _ := partsOf(prev)
+	state, _ := asyncStateOf(prev)
 	next := state.settled()
 	switch {
 	case state.resting():

@@ -211,7 +211,7 @@ func (s *Subscription[S]) source() outlet[S] {
 	if s.sel != nil {
 		return s.sel.src
 	}
-	return s.x.as.yield()
+	return s.x.as.entire()
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.

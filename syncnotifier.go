@@ -164,7 +164,7 @@ func (p *NotifierProvider[N, T]) outlet() (none outlet[T]) {
 	if p == nil {
 		return none
 	}
-	return p.yield()
+	return p.entire()
 }
 
 // Notifier returns the notifier of the element, building it first if need be. It is no
