@@ -3,11 +3,7 @@ package weir
 // This file owns the cell: an element with its value, which is read without a lock. How
 // the value comes about is build.go's.
 
-import (
-	"math"
-	"sync/atomic"
-	"time"
-)
+import "sync/atomic"
 
 // cell is an element with its value: an immutable snapshot behind an atomic pointer, or a
 // small value in an atomic word, which costs no memory when it changes.
@@ -21,66 +17,6 @@ type cell[S any] struct {
 	made   bool                        // there is one of those
 	filled atomic.Bool                 // there is a small value
 	from   atomic.Pointer[provider[S]] // whose build makes it: p, or its override
-}
-
-// packing is how a small value is kept in a word: of a provider, whose cells all do it, or
-// nothing.
-type packing[S any] struct {
-	pack   func(v S) uint64
-	unpack func(w uint64) S
-}
-
-// packed returns how S is kept in a word, if it is one of the types whose values are that
-// small and have no pointers inside, and most common.
-func packed[S any]() (none packing[S]) {
-	if ways, ok := packings((*S)(nil)).(func() packing[S]); ok {
-		return ways()
-	}
-	return none
-}
-
-// packings is packed for what p points to: a func() packing, or nil. A packing itself would
-// take memory for each provider.
-func packings(p any) any {
-	switch p.(type) {
-	case *bool:
-		return func() packing[bool] { return packing[bool]{wordOfBool, boolOf} }
-	case *int:
-		return func() packing[int] { return packing[int]{wordOf[int], integerOf[int]} }
-	case *int32:
-		return func() packing[int32] { return packing[int32]{wordOf[int32], integerOf[int32]} }
-	case *int64:
-		return func() packing[int64] { return packing[int64]{wordOf[int64], integerOf[int64]} }
-	case *time.Duration:
-		return func() packing[time.Duration] {
-			return packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration]}
-		}
-	case *uint:
-		return func() packing[uint] { return packing[uint]{wordOf[uint], integerOf[uint]} }
-	case *uint8:
-		return func() packing[uint8] { return packing[uint8]{wordOf[uint8], integerOf[uint8]} }
-	case *uint32:
-		return func() packing[uint32] { return packing[uint32]{wordOf[uint32], integerOf[uint32]} }
-	case *uint64:
-		return func() packing[uint64] { return packing[uint64]{wordOf[uint64], integerOf[uint64]} }
-	case *float64:
-		return func() packing[float64] { return packing[float64]{math.Float64bits, math.Float64frombits} }
-	}
-	return nil
-}
-
-type integer interface {
-	int | int32 | int64 | uint | uint8 | uint32 | uint64 | time.Duration
-}
-
-func wordOf[I integer](v I) uint64    { return uint64(v) }
-func integerOf[I integer](w uint64) I { return I(w) }
-func boolOf(w uint64) bool            { return w != 0 }
-func wordOfBool(v bool) uint64 {
-	if v {
-		return 1
-	}
-	return 0
 }
 
 // snapshot is the value of a cell at one time, or that there is none. Two are equal if
@@ -102,17 +38,6 @@ func (x *cell[S]) snapshot() (at snapshot[S]) {
 		at.ok = at.val != nil
 	}
 	return at
-}
-
-// of returns the value that a snapshot has.
-func (p packing[S]) of(at snapshot[S]) (v S) {
-	switch {
-	case at.val != nil:
-		return *at.val
-	case at.ok:
-		return p.unpack(at.word)
-	}
-	return v
 }
 
 // load returns the value, and whether there is one. It needs no lock.
