@@ -227,7 +227,10 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 			continue
 		}
 		seen, fail := src.seen(edge != nil), src.fail
-		kind, sel := edge.of(src, seen.raw)
+		kind, sel := graph.Value, (*graph.Sel)(nil)
+		if fail == nil { // else whatever comes after it is a change (rule P1)
+			kind, sel = edge.of(src, seen.raw)
+		}
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
 		src.touchLocked()
 		c.yield(e, &a)
