@@ -100,7 +100,7 @@ func (at place) why(p *base) error {
 	switch {
 	case at.gone() && !at.c.closed:
 		return &causeError{p, ErrDisposed}
-	case at.via != nil && at.via.closed || at.ref.e == nil:
+	case at.ref.e == nil:
 		return &causeError{p, ErrContainerClosed}
 	}
 	return at.ref.e.why(at.ref.gen)
