@@ -122,3 +122,46 @@ func TestL4CacheForOfWhatWasLeftInTheSameTurn(t *testing.T) {
 		require.Equal(t, time.Minute, kept)
 	})
 }
+
+func TestL4CacheForCountsFromWhenTheLastListenerLeft(t *testing.T) {
+	// Also if it is asked for only some time later, before anything is disposed. Planted bug: count from the call.
+	eachKind(t, func(t *testing.T, k kind) {
+		c := newContainer(t)
+		var ref weir.Ref
+		p := k.make(func(r weir.Ref) int {
+			ref = r
+			return 1
+		}, weir.DisposeDelay(time.Second))
+		s := p.listen(c)
+		pass(time.Hour)
+		s.Close()
+		pass(900 * time.Millisecond)
+		ref.CacheFor(time.Minute)
+		pass(time.Minute - 900*time.Millisecond - 1)
+		require.True(t, c.Exists(p.id))
+		pass(1)
+		require.False(t, c.Exists(p.id))
+	})
+}
+
+func TestL4CacheForOfWhatNobodyListenedToCountsFromItsBuild(t *testing.T) {
+	// Of a plain value it is not known when it was built, of all that can fail it is. Planted bug: count from the call.
+	eachKind(t, func(t *testing.T, k kind) {
+		if !k.async {
+			t.Skip("not timed")
+		}
+		c := newContainer(t)
+		var ref weir.Ref
+		p := k.make(func(r weir.Ref) int {
+			ref = r
+			return 1
+		}, weir.DisposeDelay(time.Second))
+		p.read(c)
+		pass(900 * time.Millisecond)
+		ref.CacheFor(time.Minute)
+		pass(time.Minute - 900*time.Millisecond - 1)
+		require.True(t, c.Exists(p.id))
+		pass(1)
+		require.False(t, c.Exists(p.id))
+	})
+}

@@ -344,6 +344,25 @@ func TestSelectOfNothingIsMisuse(t *testing.T) {
 	misuse(t, "a nil async selector", func() { weir.SelectAsync[int, int](f, nil) }, "SelectAsync")
 }
 
+func TestP1SelectOfTheSameValueAgainHasNotChanged(t *testing.T) {
+	// The state has changed and is what it was: what is selected of it is the same as well, whatever its own comparison would say, and the
+	// selector need not run. Planted bugs: ask the comparison all the same; take a source that was written for one that differs.
+	c := newContainer(t)
+	n := selectState(1)
+	runs, builds := 0, 0
+	tens := weir.Select(n, func(v int) []int { runs++; return []int{10 * v} }) // slices are never equal
+	p := weir.NewProvider(func(ref weir.Ref) int { builds++; return weir.Watch(ref, tens)[0] })
+	require.Equal(t, 10, weir.Read(c, p))
+	n.Set(c, 2)
+	n.Set(c, 1)
+	require.Equal(t, 10, weir.Read(c, p))
+	require.Equal(t, 1, runs)
+	require.Equal(t, 1, builds)
+	n.Set(c, 3)
+	require.Equal(t, 30, weir.Read(c, p))
+	require.Equal(t, 2, builds)
+}
+
 func TestP1SelectPassesOnThatItsSourceFails(t *testing.T) {
 	// Value to error, error to error and error to value are changes (P1), whatever the selection would be of the value that is kept beside
 	// the failure, and a dependent raises the failure as it is (E1). Planted bugs: ask the filter of a source that has failed; filter the
