@@ -190,6 +190,16 @@ func TestAllocDependenciesThatSwitch(t *testing.T) {
 	allocAtMost(t, "a Batch", 1, func() { v++; c.Batch(func(tx *weir.Tx) { n.Set(tx, v) }) })
 }
 
+func TestRefDebounceOfNothingOnlyAsks(t *testing.T) {
+	// Planted bug: a timer of no time.
+	c := newContainer(t)
+	var ref weir.Ref
+	p := weir.NewProvider(func(r weir.Ref) int { ref = r; return 1 })
+	weir.Read(c, p)
+	require.NoError(t, ref.Debounce(0)) // it makes the context
+	allocAtMost(t, "Debounce(0)", 0, func() { _ = ref.Debounce(0) })
+}
+
 // listenAlone has no dependents.
 var listenAlone = listenState(1)
 

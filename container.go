@@ -329,7 +329,7 @@ func (c *Container) DisposeUnused() {
 			unused = append(unused, e)
 		}
 	}
-	for len(unused) > 0 && !c.closed {
+	for len(unused) > 0 { // of a container that is closed nothing is
 		var next []*element
 		for _, e := range unused {
 			if !e.unused() {

@@ -96,6 +96,31 @@ func TestL4DisposeUnusedLeavesWhatIsKept(t *testing.T) {
 	})
 }
 
+func TestL4DisposeUnusedLeavesWhatOthersUse(t *testing.T) {
+	// What the disposed ones watched goes with them unless somebody else watches it, or keeps it. Planted bug: take it along in any case.
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var log trace
+		mk := func(name string, watch ...weir.Source[int]) *weir.Provider[int] {
+			return weir.NewProvider(func(ref weir.Ref) int {
+				for _, w := range watch {
+					weir.Watch(ref, w)
+				}
+				ref.OnDispose(log.on(name))
+				return 1
+			}, weir.AutoDispose(), weir.Name(name))
+		}
+		shared, alone, kept := mk("shared"), mk("alone"), mk("kept")
+		weir.Listen(c, mk("user", shared), nil)
+		weir.Listen(c, kept, nil)
+		weir.Read(c, mk("a", shared, alone, kept))
+		weir.Read(c, mk("b", alone, shared))
+		c.DisposeUnused()
+		log.wantSet(t, "what is unused", "a", "b", "alone")
+		require.Equal(t, 2, info(t, c, "shared").Listeners+info(t, c, "kept").Listeners)
+	})
+}
+
 func TestL4CacheForOfWhatWasLeftInTheSameTurn(t *testing.T) {
 	// The time begins when the last listener leaves, also if CacheFor comes only then, and nobody had to look at the clock before.
 	// Planted bug: take what has neither hooks nor links for untimed, though it knows when it was built (hasty).
@@ -120,5 +145,48 @@ func TestL4CacheForOfWhatWasLeftInTheSameTurn(t *testing.T) {
 		n.Set(c, 2)
 		pass(time.Hour)
 		require.Equal(t, time.Minute, kept)
+	})
+}
+
+func TestL4CacheForCountsFromWhenTheLastListenerLeft(t *testing.T) {
+	// Also if it is asked for only some time later, before anything is disposed. Planted bug: count from the call.
+	eachKind(t, func(t *testing.T, k kind) {
+		c := newContainer(t)
+		var ref weir.Ref
+		p := k.make(func(r weir.Ref) int {
+			ref = r
+			return 1
+		}, weir.DisposeDelay(time.Second))
+		s := p.listen(c)
+		pass(time.Hour)
+		s.Close()
+		pass(900 * time.Millisecond)
+		ref.CacheFor(time.Minute)
+		pass(time.Minute - 900*time.Millisecond - 1)
+		require.True(t, c.Exists(p.id))
+		pass(1)
+		require.False(t, c.Exists(p.id))
+	})
+}
+
+func TestL4CacheForOfWhatNobodyListenedToCountsFromItsBuild(t *testing.T) {
+	// Of a plain value it is not known when it was built, of all that can fail it is. Planted bug: count from the call.
+	eachKind(t, func(t *testing.T, k kind) {
+		if !k.async {
+			t.Skip("not timed")
+		}
+		c := newContainer(t)
+		var ref weir.Ref
+		p := k.make(func(r weir.Ref) int {
+			ref = r
+			return 1
+		}, weir.DisposeDelay(time.Second))
+		p.read(c)
+		pass(900 * time.Millisecond)
+		ref.CacheFor(time.Minute)
+		pass(time.Minute - 900*time.Millisecond - 1)
+		require.True(t, c.Exists(p.id))
+		pass(1)
+		require.False(t, c.Exists(p.id))
 	})
 }

@@ -101,3 +101,26 @@ func TestN3_AnUpdateWhoseLifeEndsMeanwhileChangesNothing(t *testing.T) {
 		require.Equal(t, 84, weir.Read(c, p))
 	})
 }
+
+// Its life is over, and then its container is closed: from then on that is the cause (G10), as it is for Update.
+func TestN3_G10_ResolveOfAnOldNotifierTellsWhatEndedLast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := asyncNotes(at42, weir.DisposeDelay(0))
+		c := newContainer(t)
+		s := weir.Listen(c, p, nil)
+		n := p.Notifier(c)
+		s.Close()
+		settle()
+		check := func(want error) {
+			t.Helper()
+			_, err := n.Resolve(t.Context())
+			require.ErrorIs(t, err, want)
+			_, err = n.Update(t.Context(), func(v int) (int, error) { return v, nil })
+			require.ErrorIs(t, err, want)
+		}
+		require.False(t, c.Exists(p))
+		check(weir.ErrDisposed)
+		c.Close()
+		check(weir.ErrContainerClosed)
+	})
+}

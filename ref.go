@@ -100,7 +100,7 @@ func (at place) why(p *base) error {
 	switch {
 	case at.gone() && !at.c.closed:
 		return &causeError{p, ErrDisposed}
-	case at.via != nil && at.via.closed || at.ref.e == nil:
+	case at.ref.e == nil:
 		return &causeError{p, ErrContainerClosed}
 	}
 	return at.ref.e.why(at.ref.gen)
@@ -131,7 +131,7 @@ func (r Ref) validFor(p *base, op string) {
 // builder returns the element whose build waits when a call through r does: none if r is
 // over or its build is done. The lock is held.
 func (r Ref) builder() *element {
-	if r.e != nil && r.e.live(r.gen) && (r.e.Phase() == graph.Building || r.e.Has(graph.InFlight)) {
+	if r.e.live(r.gen) && (r.e.Phase() == graph.Building || r.e.Has(graph.InFlight)) { // the zero Ref is of no build
 		return r.e
 	}
 	return nil
@@ -202,7 +202,6 @@ func (e *element) ifReadable() *element {
 func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 	r.validFor(p, "Watch")
 	e := r.e
-	p.usable("Watch")
 	e.declares(p, "Watch")
 	c := e.c.home(p)
 	t := c.tree
@@ -227,7 +226,10 @@ func (r Ref) watchSlow(p *base, edge *edgeFilter) look {
 			continue
 		}
 		seen, fail := src.seen(edge != nil), src.fail
-		kind, sel := edge.of(src, seen.raw)
+		kind, sel := graph.Value, (*graph.Sel)(nil)
+		if fail == nil { // else whatever comes after it is a change (rule P1)
+			kind, sel = edge.of(src, seen.raw)
+		}
 		t.graph.Watch(&e.Node, &src.Node, r.gen, kind, sel)
 		src.touchLocked()
 		c.yield(e, &a)
@@ -274,10 +276,7 @@ func (f *edgeFilter) ask() bool {
 		return false
 	}
 	raw := f.src.host.raw()
-	switch {
-	case raw == nil:
-		return true
-	case f.settled && !isResting(raw):
+	if f.settled && !isResting(raw) {
 		return false
 	}
 	return f.changed(raw)
@@ -366,7 +365,7 @@ func (r Ref) CacheFor(d time.Duration) {
 	defer e.c.tree.mu.Unlock()
 	if e.auto() && e.live(r.gen) {
 		l := e.lived()
-		if x := e.times; l.cacheFor == 0 && x.left == 0 && x.built == 0 { // a build that is not timed
+		if x := e.times; x.left == 0 && x.built == 0 { // the first call in a build that is not timed
 			x.built = e.c.now()
 		}
 		l.cacheFor = max(l.cacheFor, d)
@@ -456,11 +455,9 @@ func (r Ref) Debounce(d time.Duration) error {
 	if d == 0 || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
 	w := r.e.blocks()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		r.e.unblocks(w)
 		return nil
 	case <-ctx.Done():

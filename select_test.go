@@ -343,3 +343,72 @@ func TestSelectOfNothingIsMisuse(t *testing.T) {
 	f := weir.NewFutureProvider(func(context.Context, weir.Ref) (int, error) { return 0, nil })
 	misuse(t, "a nil async selector", func() { weir.SelectAsync[int, int](f, nil) }, "SelectAsync")
 }
+
+func TestP1SelectOfTheSameValueAgainHasNotChanged(t *testing.T) {
+	// The state has changed and is what it was: what is selected of it is the same as well, whatever its own comparison would say, and the
+	// selector need not run. Planted bugs: ask the comparison all the same; take a source that was written for one that differs.
+	c := newContainer(t)
+	n := selectState(1)
+	runs, builds := 0, 0
+	tens := weir.Select(n, func(v int) []int { runs++; return []int{10 * v} }) // slices are never equal
+	p := weir.NewProvider(func(ref weir.Ref) int { builds++; return weir.Watch(ref, tens)[0] })
+	require.Equal(t, 10, weir.Read(c, p))
+	n.Set(c, 2)
+	n.Set(c, 1)
+	require.Equal(t, 10, weir.Read(c, p))
+	require.Equal(t, 1, runs)
+	require.Equal(t, 1, builds)
+	n.Set(c, 3)
+	require.Equal(t, 30, weir.Read(c, p))
+	require.Equal(t, 2, builds)
+}
+
+func TestP1SelectPassesOnThatItsSourceFails(t *testing.T) {
+	// Value to error, error to error and error to value are changes (P1), whatever the selection would be of the value that is kept beside
+	// the failure, and a dependent raises the failure as it is (E1). Planted bugs: ask the filter of a source that has failed; filter the
+	// edge of a watch that has raised.
+	for name, listen := range map[string]bool{"active": true, "read": false} {
+		for what, src := range map[string]func(build func(weir.Ref) int) weir.Source[int]{
+			"small": func(build func(weir.Ref) int) weir.Source[int] { return weir.NewProvider(build) },
+			"not small": func(build func(weir.Ref) int) weir.Source[int] {
+				return weir.NewProvider(build, weir.Equal(func(a, b int) bool { return a == b }))
+			},
+		} {
+			for _, first := range []int{1, -1} {
+				t.Run(fmt.Sprint(name, ", ", what, ", ", first), func(t *testing.T) {
+					c := newContainer(t)
+					n := selectState(first)
+					boom := func(v int) error { return fmt.Errorf("boom %d", v) }
+					tens := weir.Select(src(func(ref weir.Ref) int {
+						v := weir.Watch(ref, n)
+						if v < 0 {
+							panic(boom(v).Error())
+						}
+						return v
+					}), func(v int) int { return 10 * v })
+					p := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, tens) })
+					f := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return weir.Watch(ref, tens), nil })
+					if listen {
+						weir.Listen(c, p, nil, weir.OnError(func(error) {}))
+						weir.Listen(c, f, nil)
+					}
+					for _, v := range []int{first, 2, -2, -3, 2, -2, 2, -4, 3} {
+						n.Set(c, v)
+						var got int
+						raised := asError(recovered(func() { got = weir.Read(c, p) }))
+						later, err := weir.Resolve(t.Context(), c, f)
+						if v < 0 {
+							require.ErrorContains(t, raised, boom(v).Error())
+							require.ErrorContains(t, err, boom(v).Error())
+							continue
+						}
+						require.NoError(t, raised)
+						require.NoError(t, err)
+						require.Equal(t, 10*v, got)
+						require.Equal(t, 10*v, later)
+					}
+				})
+			}
+		}
+	}
+}

@@ -97,6 +97,23 @@ func TestFilteredEdgesAreAsked(t *testing.T) { // P1 with Select
 	w.sound()
 }
 
+func TestFilteredEdgesOfAFailureAreNotAsked(t *testing.T) { // P1: value to error is a change
+	w := newWorld(t)
+	s := w.sum("s")
+	x := w.derived("x", 0, func(r *run) int { return r.through(s, func(v int) int { return v / 2 }) })
+	w.fresh(x)
+	w.g.Invalidate(&s.Node)
+	w.g.Begin(&s.Node, false)
+	require.True(t, w.g.Commit(&s.Node))
+	s.Publish(true, true, true)
+	require.Equal(t, "pending", level(x))
+	var walk Walk
+	walk.Start(&w.g, &x.Node)
+	need, n := w.g.Step(&walk)
+	require.Equal(t, Build, need)
+	require.Same(t, &x.Node, n)
+}
+
 func TestAnswersThatComeTooLate(t *testing.T) { // filters run without the lock: others verify or rebuild meanwhile
 	w := newWorld(t)
 	s := w.state("s", 0)

@@ -224,7 +224,7 @@ next:
 				top.moment = min(top.moment, s.at)
 			}
 			if n.changedSince(top.i) {
-				if d.kind == Filtered {
+				if d.kind == Filtered && s.flags&failed == 0 { // of a failure there is nothing to ask
 					return Check, n
 				}
 				if n.flags |= Dirty; w.Eager {
