@@ -3,6 +3,7 @@ package weir_test
 // Batch (P6) beside writes of others.
 
 import (
+	"context"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -119,5 +120,25 @@ func TestE3GoexitInAHookOfWhatABatchBuildsLeavesNoHold(t *testing.T) {
 		require.False(t, c.Exists(b), "a batch that is no more holds it")
 		require.Equal(t, 0, weir.Read(c, a), "nothing was applied")
 		usable(t, c)
+	})
+}
+
+func TestP11AStateThatABatchWritesHearsOfALoadThatALaterChangeCauses(t *testing.T) {
+	// The state watches a future, and is written together with what that is made of. Nobody listens, so that the future has still to load
+	// anew when that changes again. Planted bug, what was there: the loading passed for what the batch had known, and the state was what
+	// was written until the future had its result.
+	bubble(t, func(t *testing.T) {
+		c, _ := toldContainer(t)
+		s := weir.NewStateProvider(one)
+		load := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return weir.Watch(ref, s), nil })
+		state := weir.NewStateProvider(func(ref weir.Ref) string { return weir.Watch(ref, load).String() })
+		weir.Read(c, load)
+		settle()
+		require.Equal(t, "Data(1)", weir.Read(c, state))
+		c.Batch(func(tx *weir.Tx) { s.Set(tx, 2); state.Set(tx, "written") })
+		s.Set(c, 3)
+		require.Equal(t, "Reloading(1)", weir.Read(c, state))
+		settle()
+		require.Equal(t, "Data(3)", weir.Read(c, state))
 	})
 }

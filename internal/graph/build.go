@@ -357,11 +357,11 @@ func (n *Node) Publish(isChanged, settled, fail bool) {
 func (n *Node) since() (at uint64) {
 	at = n.passed
 	for i := range n.deps {
-		switch d := &n.deps[i]; {
-		case d.kind == Waiting || n.parked(i):
-		case d.kind == Settled:
+		switch d := &n.deps[i]; d.kind {
+		case Waiting:
+		case Settled:
 			at = max(at, d.src.settledAt)
-		default:
+		default: // a parked one too: what has it begin anew, and be loading, is what it watched last
 			at = max(at, d.src.changedAt)
 		}
 	}
