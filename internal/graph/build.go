@@ -145,10 +145,25 @@ func (g *Graph) Watch(n, src *Node, gen uint64, kind Kind, sel *Sel) int {
 	if kind != Waiting {
 		g.follow(n, src)
 	}
-	if !kept && src.flags&Joins != 0 {
+	if src.flags&Joins == 0 {
+		n.deps[len(n.deps)-1].mute = true
+	} else if !kept {
 		src.Host.NodeEvent(Added)
 	}
 	return len(n.deps) - 1
+}
+
+// again claims a watch of src, from edge i on, of which nobody was told when the build that
+// is done made it, and reports whether there is one: src hears since then. It takes the place
+// of one that is not made again, whose going is not told either.
+func (n *Node) again(src *Node, i int) bool {
+	for ; i < len(n.deps); i++ {
+		if d := &n.deps[i]; d.src == src && d.mute {
+			d.mute = false
+			return true
+		}
+	}
+	return false
 }
 
 // unkeep makes edge i, which is made again, the one whose going is told, if another parked
@@ -225,6 +240,9 @@ func (g *Graph) prune(n *Node) {
 		return
 	}
 	for i := c; i < o; i++ {
+		if d := &n.deps[i]; !d.kept && d.src.flags&Joins != 0 {
+			d.kept = n.again(d.src, o)
+		}
 		g.unlink(n, i)
 	}
 	k := copy(n.deps[c:], n.deps[o:])

@@ -34,7 +34,6 @@ func (n *Node) Check(listeners, active int) (errs []error) {
 		o := &n.outs[i]
 		if int(o.in) >= len(o.dst.deps) || o.dst.deps[o.in].src != n || int(o.dst.deps[o.in].out) != i {
 			fail("dependent %d does not have it where it says", i)
-			continue
 		}
 		if o.dst.On() {
 			active++
@@ -53,7 +52,7 @@ func (n *Node) Check(listeners, active int) (errs []error) {
 	if w := n.Word.Load(); w&Readable != 0 && (!n.Fresh() || n.flags&failed != 0) {
 		fail("readable with flags %b in phase %d", n.flags, n.phase)
 	} else if w&Readable != 0 && (w&Touch != 0) != (n.flags&Auto != 0 && n.active == 0) {
-		fail("touch bit %v with %d active users", w&Touch != 0, n.active)
+		fail("readable by word %b with %d active users", w, n.active)
 	}
 	return errs
 }

@@ -23,6 +23,7 @@ var plants = []struct {
 	plant         func(s, x, y, z *cell)
 }{
 	{"a watch that points beyond the list", "watch %d is not where its source has it", "x", func(s, x, y, z *cell) { x.deps[0].out = 7 }},
+	{"a watch that points behind the last", "watch %d is not where its source has it", "x", func(s, x, y, z *cell) { x.deps[0].out = uint32(len(s.outs)) }},
 	{"a watch that points at an edge of another", "watch %d is not where its source has it", "x", func(s, x, y, z *cell) { s.outs[0].dst = &y.Node }},
 	{"a watch that points at another edge of its own", "watch %d is not where its source has it", "x", func(s, x, y, z *cell) { s.outs[0].in = 7 }},
 	{"an edge of two kinds", "watch %d is of kind %d here and %d there", "x", func(s, x, y, z *cell) { x.deps[0].kind = Settled }},
@@ -32,15 +33,17 @@ var plants = []struct {
 	{"a dependent that points beyond the list", "dependent %d does not have it where it says", "s", func(s, x, y, z *cell) { s.outs[0].in = 7 }},
 	{"a dependent that has let go", "dependent %d does not have it where it says", "s", func(s, x, y, z *cell) { x.deps = nil }},
 	{"a dependent that watches another", "dependent %d does not have it where it says", "s", func(s, x, y, z *cell) { x.deps[0].src = &z.Node }},
+	{"a dependent that has it elsewhere", "dependent %d does not have it where it says", "s", func(s, x, y, z *cell) { x.deps[0].out = 7 }},
 	{"a listener that was not counted", "%d listeners, counted %d", "y", func(s, x, y, z *cell) { y.subs-- }},
 	{"a count that leaked", "%d active users, counted %d", "s", func(s, x, y, z *cell) { s.active++ }},
 	{"a count that did not climb", "%d active users, counted %d", "s", func(s, x, y, z *cell) { x.active-- }},
 	{"watches that survived disposal", "absent with %d watches and flags %b", "x", func(s, x, y, z *cell) { x.phase = Absent }},
 	{"a mark on what is absent", "absent with %d watches and flags %b", "z", func(s, x, y, z *cell) { z.phase, z.flags = Absent, Dirty }},
+	{"in flight though absent", "absent with %d watches and flags %b", "z", func(s, x, y, z *cell) { z.phase, z.flags = Absent, InFlight }},
 	{"stale and open to readers", "readable with flags %b in phase %d", "x", func(s, x, y, z *cell) { x.flags |= Dirty }},
 	{"failed and open to readers", "readable with flags %b in phase %d", "z", func(s, x, y, z *cell) { z.flags |= failed }},
-	{"reads on standby are not noted", "touch bit %v with %d active users", "z", func(s, x, y, z *cell) { z.Word.Store(Readable) }},
-	{"reads are noted for nothing", "touch bit %v with %d active users", "x", func(s, x, y, z *cell) { x.Word.Store(Readable | Touch) }},
+	{"reads on standby are not noted", "readable by word %b with %d active users", "z", func(s, x, y, z *cell) { z.Word.Store(Readable) }},
+	{"reads are noted for nothing", "readable by word %b with %d active users", "x", func(s, x, y, z *cell) { x.Word.Store(Readable | Touch) }},
 }
 
 func TestCheckReportsWhatIsPlanted(t *testing.T) {
@@ -122,4 +125,9 @@ func TestCheckKnowsWhatIsNoViolation(t *testing.T) {
 	w.g.Watch(&x.Node, &s.Node, x.Gen(), Waiting, nil)
 	s.flags |= Dirty
 	w.sound() // and one that waits looks again when it is woken
+	y := w.sum("y", s)
+	y.deps = nil
+	w.g.Begin(&y.Node, false)
+	w.g.Watch(&y.Node, &s.Node, y.Gen(), Value, nil)
+	require.Empty(t, y.Check(0, 0)) // a synchronous build is judged when it is done
 }

@@ -48,18 +48,28 @@ func TestALateWatchOfWhatIsStaleIsVerified(t *testing.T) { // D6, P4
 	w.sound()
 }
 
-func TestOneOfTwoParkedWatchesIsMadeAgain(t *testing.T) { // P8: as many leave as have come
-	w := newWorld(t)
-	s := w.derived("s", Joins, func(*run) int { return 1 })
-	other := w.state("other", 1)
+// parkedWatches has x watch s by each of kinds, in a build that is done, and begin another, which parks them.
+func parkedWatches(t *testing.T, flags Flags, kinds ...Kind) (w *world, s, other, x *cell, gen uint64) {
+	w = newWorld(t)
+	s = w.derived("s", flags, func(*run) int { return 1 })
+	other = w.state("other", 1)
 	w.fresh(s)
 	w.fresh(other)
-	x := w.sum("x")
-	gen := w.launch(x)
-	w.g.Watch(&x.Node, &s.Node, gen, Value, nil)
-	w.g.Watch(&x.Node, &s.Node, gen, Settled, nil)
-	w.g.Land(&x.Node)
+	x = w.sum("x")
 	gen = w.launch(x)
+	for _, kind := range kinds {
+		var sel *Sel
+		if kind == Filtered {
+			sel = &Sel{Changed: func() bool { return false }}
+		}
+		w.g.Watch(&x.Node, &s.Node, gen, kind, sel)
+	}
+	w.g.Land(&x.Node)
+	return w, s, other, x, w.launch(x)
+}
+
+func TestOneOfTwoParkedWatchesIsMadeAgain(t *testing.T) { // P8: as many leave as have come
+	w, s, other, x, gen := parkedWatches(t, Joins, Value, Settled)
 	w.record()
 	w.g.Watch(&x.Node, &other.Node, gen, Value, nil) // nothing is where it was
 	w.g.Watch(&x.Node, &s.Node, gen, Value, nil)
@@ -69,6 +79,26 @@ func TestOneOfTwoParkedWatchesIsMadeAgain(t *testing.T) { // P8: as many leave a
 	_, heard = w.record()
 	require.Equal(t, []string{"s Removed"}, heard)
 	w.sound()
+}
+
+func TestAWatchThatIsMadeAgainBeforeAnybodyHearsHasNotLeft(t *testing.T) { // L3: the hook comes between two builds' watches and the end
+	for _, kinds := range [][]Kind{{Value}, {Value, Settled}} {
+		w, s, other, x, gen := parkedWatches(t, 0, kinds...)
+		w.g.Watch(&x.Node, &other.Node, gen, Value, nil) // nothing is where it was
+		w.g.Watch(&x.Node, &s.Node, gen, Value, nil)
+		s.Set(Joins)
+		w.record()
+		w.g.Land(&x.Node)
+		_, heard := w.record()
+		if len(kinds) == 1 {
+			require.Empty(t, heard)
+		} else {
+			require.Equal(t, []string{"s Removed"}, heard, "of two one is made again")
+		}
+		w.g.Dispose(&x.Node)
+		_, heard = w.record()
+		require.Equal(t, []string{"s Removed"}, heard, "that it is there was not told, that it goes is")
+	}
 }
 
 func TestWhatIsHaltedHasNoPlaceInItsBuild(t *testing.T) { // C5
@@ -171,18 +201,7 @@ func TestAListThatNeverRunsEmptyKeepsNothing(t *testing.T) {
 }
 
 func TestOfThreeParkedWatchesTheOthersAreTold(t *testing.T) { // P8: as many leave as have come
-	w := newWorld(t)
-	s := w.derived("s", Joins, func(*run) int { return 1 })
-	other := w.state("other", 1)
-	w.fresh(s)
-	w.fresh(other)
-	x := w.sum("x")
-	gen := w.launch(x)
-	w.g.Watch(&x.Node, &s.Node, gen, Value, nil)
-	w.g.Watch(&x.Node, &s.Node, gen, Settled, nil)
-	w.g.Watch(&x.Node, &s.Node, gen, Filtered, &Sel{Changed: func() bool { return false }})
-	w.g.Land(&x.Node)
-	gen = w.launch(x)
+	w, s, other, x, gen := parkedWatches(t, Joins, Value, Settled, Filtered)
 	w.g.Watch(&x.Node, &other.Node, gen, Value, nil)
 	w.g.Watch(&x.Node, &s.Node, gen, Value, nil) // beside the parked three
 	w.g.Halt(&x.Node)

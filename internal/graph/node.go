@@ -98,6 +98,7 @@ type dep struct {
 	out  uint32 // where in src.outs this edge is
 	kind Kind
 	kept bool // the parked twin of an edge made again: its going is not told
+	mute bool // nobody was told when it was made
 }
 
 type out struct {
