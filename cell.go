@@ -62,7 +62,14 @@ func (x *cell[S]) compute(ref Ref) bool {
 	v := from.build(ref)
 	if x.as.pack != nil {
 		x.small, x.made = x.as.pack(v), true
-		return !x.filled.Load() || from.unlike(x.as.unpack(x.word.Load()), v)
+		switch was := x.word.Load(); {
+		case !x.filled.Load():
+			return true
+		case from.exact: // not so of an override, which may have an Equal of its own
+			return was != x.small
+		default:
+			return from.unlike(x.as.unpack(was), v)
+		}
 	}
 	x.next = new(S) // not &v: that would take memory for small values too
 	*x.next = v
@@ -84,9 +91,10 @@ func (x *cell[S]) release(changed bool) {
 }
 
 // keep makes w the small value. Bits that are the same are the same value for those who
-// have seen it, but NaN is never equal to itself: the next one is another NaN.
+// have seen it, but NaN, which only an inexact type has, is never equal to itself: the next
+// one is another NaN.
 func (x *cell[S]) keep(w uint64) {
-	if w == x.word.Load() {
+	if !x.as.exact && w == x.word.Load() {
 		if v := x.as.unpack(w); x.as.unlike(v, v) {
 			w ^= 1
 		}

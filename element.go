@@ -36,7 +36,7 @@ type element struct {
 	depth     int32 // of nested first builds
 	cause     endCause
 	reason    BuildReason // of the newest build
-	selfEnds  int32       // how often in a row its synchronous build has ended itself
+	selfEnds  int32       // how many synchronous builds in a row were ended by themselves, or from inside another
 	async     bool        // its build function has a goroutine of its own
 	news      bool        // its synchronous build has a result other than the last (rule D10)
 	dead      bool        // out of the table

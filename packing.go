@@ -13,6 +13,7 @@ import (
 type packing[S any] struct {
 	pack   func(v S) uint64
 	unpack func(w uint64) S
+	exact  bool // two values are equal if and only if their words are: not so of float64, for 0 and -0, and NaN
 }
 
 // packed returns how S is kept in a word, if it is one of the types whose values are that
@@ -29,27 +30,27 @@ func packed[S any]() (none packing[S]) {
 func packings(p any) any {
 	switch p.(type) {
 	case *bool:
-		return func() packing[bool] { return packing[bool]{wordOfBool, boolOf} }
+		return func() packing[bool] { return packing[bool]{wordOfBool, boolOf, true} }
 	case *int:
-		return func() packing[int] { return packing[int]{wordOf[int], integerOf[int]} }
+		return func() packing[int] { return packing[int]{wordOf[int], integerOf[int], true} }
 	case *int32:
-		return func() packing[int32] { return packing[int32]{wordOf[int32], integerOf[int32]} }
+		return func() packing[int32] { return packing[int32]{wordOf[int32], integerOf[int32], true} }
 	case *int64:
-		return func() packing[int64] { return packing[int64]{wordOf[int64], integerOf[int64]} }
+		return func() packing[int64] { return packing[int64]{wordOf[int64], integerOf[int64], true} }
 	case *time.Duration:
 		return func() packing[time.Duration] {
-			return packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration]}
+			return packing[time.Duration]{wordOf[time.Duration], integerOf[time.Duration], true}
 		}
 	case *uint:
-		return func() packing[uint] { return packing[uint]{wordOf[uint], integerOf[uint]} }
+		return func() packing[uint] { return packing[uint]{wordOf[uint], integerOf[uint], true} }
 	case *uint8:
-		return func() packing[uint8] { return packing[uint8]{wordOf[uint8], integerOf[uint8]} }
+		return func() packing[uint8] { return packing[uint8]{wordOf[uint8], integerOf[uint8], true} }
 	case *uint32:
-		return func() packing[uint32] { return packing[uint32]{wordOf[uint32], integerOf[uint32]} }
+		return func() packing[uint32] { return packing[uint32]{wordOf[uint32], integerOf[uint32], true} }
 	case *uint64:
-		return func() packing[uint64] { return packing[uint64]{wordOf[uint64], integerOf[uint64]} }
+		return func() packing[uint64] { return packing[uint64]{wordOf[uint64], integerOf[uint64], true} }
 	case *float64:
-		return func() packing[float64] { return packing[float64]{math.Float64bits, math.Float64frombits} }
+		return func() packing[float64] { return packing[float64]{math.Float64bits, math.Float64frombits, false} }
 	}
 	return nil
 }

@@ -387,9 +387,7 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 	if s.failed != nil {
 		s.failed = nil
 	} else if s.seen.ok {
-		t := &x.e.c.turn.compared // a turn is what calls listeners
-		asked := t.of == s.e && t.was == prev && t.now == next
-		if prev == next || asked && !t.differ || !asked && !s.differs(snapshot[S]{word: next, ok: true}) {
+		if prev == next || !x.as.exact && !s.differs(snapshot[S]{word: next, ok: true}) {
 			return
 		}
 	}
