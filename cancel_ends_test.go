@@ -5,6 +5,8 @@ package weir_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,5 +209,91 @@ func TestC6CancelEndsAStreamThatHasEmitted(t *testing.T) {
 		settle()
 		require.ErrorIs(t, cause, errBoom)
 		isData(t, 1, weir.Read(c, p))
+	})
+}
+
+func TestC9CancelThroughWhatIsOverEndsNothing(t *testing.T) {
+	// A ref whose build is over, and a child that is closed, have no say in the build that runs. Planted bug: do not ask (base.cancel).
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		p := weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) {
+			select {
+			case <-time.After(time.Second):
+				return 1, nil
+			case <-ctx.Done():
+				return 0, context.Cause(ctx)
+			}
+		})
+		var old weir.Ref
+		q := weir.NewProvider(func(ref weir.Ref) int { old = ref; return 1 })
+		weir.Read(c, q)
+		c.Invalidate(q)
+		child := weir.NewContainer(weir.WithParent(c))
+		child.Close()
+		for name, s := range map[string]weir.Scope{"a ref that is over": old, "a child that is closed": child} {
+			c.Invalidate(p)
+			weir.Read(c, p)
+			p.Cancel(s, errBoom)
+			got, err := weir.Resolve(t.Context(), c, p)
+			require.NoError(t, err, name)
+			require.Equal(t, 1, got, name)
+		}
+	})
+}
+
+func TestC6ACancelIsAWriteToThoseWhoWatchEachOtherInTurns(t *testing.T) {
+	// a watches x, x watches b and b watches a, each when one of the others is being built again, so that the ring is never closed; what
+	// drives it is the user's Cancel of a. Planted bug: it does not count as something from outside, and after some rounds x -> b -> a -> x
+	// is a *CycleError (publishStop).
+	bubble(t, func(t *testing.T) {
+		c := newContainer(t)
+		var a, b, x *weir.FutureProvider[int]
+		aged := func(ctx context.Context, d time.Duration) bool {
+			select {
+			case <-time.After(d):
+			case <-ctx.Done():
+			}
+			return ctx.Err() == nil
+		}
+		var builds, cycles atomic.Int32
+		wait := 1400 * time.Millisecond // for b, which comes a second after a, and half a second before it later
+		a = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			builds.Add(1)
+			if aged(ctx, 2*time.Second) {
+				weir.Watch(ref, x)
+				<-ctx.Done()
+			}
+			return 0, ctx.Err()
+		})
+		b = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			d := wait
+			wait = 1500 * time.Millisecond
+			if aged(ctx, d) {
+				weir.Watch(ref, a)
+			}
+			return 1, ctx.Err()
+		})
+		x = weir.NewFutureProvider(func(ctx context.Context, ref weir.Ref) (int, error) {
+			if aged(ctx, 2*time.Second) {
+				weir.Watch(ref, b)
+			}
+			return 1, ctx.Err()
+		})
+		count := func(_, v weir.AsyncValue[int]) {
+			if errors.As(v.Err(), new(*weir.CycleError)) {
+				cycles.Add(1)
+			}
+		}
+		weir.Listen(c, a, count)
+		time.Sleep(time.Second)
+		weir.Listen(c, x, count)
+		weir.Listen(c, b, count)
+		time.Sleep(1500 * time.Millisecond)
+		for range 40 {
+			a.Cancel(c, errBoom)
+			time.Sleep(3 * time.Second)
+		}
+		require.Zero(t, cycles.Load())
+		require.Greater(t, int(builds.Load()), 30)
 	})
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/weir-go/weir/internal/graph"
 )
 
-// exhausted makes the failure of a build that has ended itself too often: with the lock
-// let go, for the name may be made by user code. The build is the caller's to commit.
+// exhausted makes the failure of a build that was ended from inside one too often: with the
+// lock let go, for the name may be made by user code. The build is the caller's to commit.
 func (e *element) exhausted() {
 	if e.selfEnds < maxRuns {
 		return
 	}
 	t := e.c.tree
 	t.mu.Unlock()
-	fail := panicked(e.p, usage(e.p, "the build invalidated itself %d times in a row: do it from a hook or a listener", maxRuns))
+	fail := panicked(e.p, usage(e.p, "%d builds in a row were invalidated from inside a build: do it from a hook or a listener", maxRuns))
 	t.mu.Lock()
 	e.rare.self = fail
 }

@@ -111,7 +111,10 @@ func (c *Container) endAll(es []*element, gens []uint64, how endCause, by *eleme
 			continue
 		}
 		e.cause |= how
-		if e == by && e.Phase() == graph.Building {
+		// A build that ends itself each time would go on for ever. Through a container nobody says
+		// whose build calls; that it is some build is all that the stack says. Each build of e
+		// counts once.
+		if e.Gen() != 0 && e.Phase() == graph.Building && (e == by || by == nil && c.tree.stackHas(computing)) {
 			e.selfEnds++
 		}
 		e.end(ErrInvalidated, a)

@@ -270,6 +270,23 @@ func TestL6OnDisposeOnARefThatIsOverRunsAtOnce(t *testing.T) {
 	}
 }
 
+func TestL6OnDisposeOnARefWhoseBuildHasLeftNothingRunsAtOnce(t *testing.T) {
+	// A plain value that was built again, and that nobody has ever ended, has no record of its last build. Planted bug: look for that
+	// record all the same (lifeOf).
+	c := newContainer(t)
+	s := weir.NewStateProvider(func(weir.Ref) int { return 1 })
+	var r weir.Ref
+	p := weir.NewProvider(func(ref weir.Ref) int { r = ref; return weir.Watch(ref, s) })
+	weir.Read(c, p)
+	old := r
+	s.Set(c, 2)
+	require.Equal(t, 2, weir.Read(c, p))
+	require.False(t, old.Mounted())
+	var log trace
+	old.OnDispose(log.on("dispose"))
+	log.want(t, "OnDispose", "dispose")
+}
+
 func TestL6AResourceAcquiredTooLateIsReleased(t *testing.T) {
 	// A build dials for a second, is over meanwhile and pays no attention; the connection it then gets must not leak.
 	bubble(t, func(t *testing.T) {
