@@ -51,7 +51,8 @@ func newFamily[K comparable, P any, PP providerPtr[P]](kind kindOf, create func(
 // anything holds it, an element of a container included. It runs create, without a lock,
 // if there is none; of two callers that race one member wins. A panic in create goes to
 // the caller and leaves nothing behind. A create that returns nil, or a provider that it
-// returned before, is a *UsageError.
+// returned before, is a *UsageError. A key that is not equal to itself, such as NaN, has a new
+// member at each call.
 func (f *Family[K, P]) Of(key K) *P {
 	if f == nil || f.create == nil {
 		misuse(nil, "Of called on a nil or zero Family: make it with NewFamily")
@@ -84,6 +85,9 @@ func (f *Family[K, P]) admit(key K, p *P, b *base) (there *P, ok bool) {
 	}
 	f.configure(b)
 	b.member = &member{family: &f.base, key: key}
+	if same := key; same != key { // NaN: a map would never give it back, nor let it go. The copy is for go vet.
+		return p, true
+	}
 	w := weak.Make(p)
 	f.members[key] = w
 	runtime.AddCleanup(p, func(gone struct{ key K }) { // a struct: AddCleanup cannot take an interface that is nil

@@ -6,6 +6,7 @@ package weir
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -187,4 +188,19 @@ func TestL5AHookThatComesBetweenTheEndOfABuildAndItsCancellationFindsItCancelled
 			require.Nil(t, e.times.detached, how)
 		}
 	}
+}
+
+func TestAFamilyForgetsAKeyThatIsNotEqualToItself(t *testing.T) {
+	// Nobody can ask for its member again, nor delete it from a map. Planted bug, what was there: it stays for as long as the family.
+	f := NewFamily(func(key float64) *Provider[float64] { return NewProvider(func(Ref) float64 { return 2 * key }) })
+	one := f.Of(1)
+	f.Of(math.NaN())
+	require.Len(t, f.members, 1)
+	c := NewContainer()
+	defer c.Close()
+	p := f.Of(math.NaN())
+	require.True(t, math.IsNaN(Read(c, p)))
+	require.NotSame(t, p, f.Of(math.NaN()))
+	require.Len(t, f.members, 1)
+	require.Same(t, one, f.Of(1))
 }
