@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -130,15 +131,19 @@ func TestP11AStateThatABatchWritesHearsOfALoadThatALaterChangeCauses(t *testing.
 	bubble(t, func(t *testing.T) {
 		c, _ := toldContainer(t)
 		s := weir.NewStateProvider(one)
-		load := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) { return weir.Watch(ref, s), nil })
+		load := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
+			v := weir.Watch(ref, s)
+			time.Sleep(time.Second) // or it may have its result before the state has seen it loading
+			return v, nil
+		})
 		state := weir.NewStateProvider(func(ref weir.Ref) string { return weir.Watch(ref, load).String() })
 		weir.Read(c, load)
-		settle()
+		pass(time.Second)
 		require.Equal(t, "Data(1)", weir.Read(c, state))
 		c.Batch(func(tx *weir.Tx) { s.Set(tx, 2); state.Set(tx, "written") })
 		s.Set(c, 3)
 		require.Equal(t, "Reloading(1)", weir.Read(c, state))
-		settle()
+		pass(time.Second)
 		require.Equal(t, "Data(3)", weir.Read(c, state))
 	})
 }
