@@ -38,7 +38,7 @@ func (es *elements) find(p *base) *element {
 // add puts in an element whose provider has none.
 func (es *elements) add(e *element) {
 	t := es.table.Load()
-	if t == nil || (es.used+1)*4 > len(t.slots)*3 {
+	if t == nil || (es.used+1)*2 > len(t.slots) {
 		t = es.grow(t)
 	}
 	t.put(e)
@@ -55,10 +55,10 @@ func (t *table) put(e *element) {
 	t.slots[i].Store(e)
 }
 
-// grow makes a table at most half full, without the gone ones.
+// grow makes a table at most a third full, without the gone ones.
 func (es *elements) grow(old *table) *table {
 	n := 8
-	for n < es.live*2+2 {
+	for n < es.live*3 {
 		n *= 2
 	}
 	var t *table
