@@ -47,7 +47,7 @@ func (e *element) succeeded() bool {
 // give publishes a snapshot, or tells those who want to hear of one that is the same. The
 // lock is held.
 func (e *element) give(next any, changed bool) {
-	e.future.keepBack(e, next)
+	e.kind().keepBack(e, next)
 	e.host.release(changed)
 }
 
@@ -60,8 +60,8 @@ func isQuiet(err error) bool {
 // retried has the outcome of synchronous build gen, which was just computed, be retried if
 // the policy says so. The lock is not held.
 func (e *element) retried(gen uint64, a *after) {
-	next := e.future.keptBack(e)
-	if next == nil || next.err == nil || next.load != atRest || !e.future.identity().tries {
+	next := e.kind().keptBack(e)
+	if next == nil || next.err == nil || next.load != atRest || !e.kind().identity().tries {
 		return
 	}
 	if d, ok := e.retryIn(gen, next.err, a); ok {
@@ -72,7 +72,7 @@ func (e *element) retried(gen uint64, a *after) {
 
 // computed is the error of the synchronous build that was just computed, or nil.
 func (e *element) computed() error {
-	if next := e.future.keptBack(e); next != nil && next.load == atRest {
+	if next := e.kind().keptBack(e); next != nil && next.load == atRest {
 		return next.err
 	}
 	return nil
@@ -82,14 +82,14 @@ func (e *element) computed() error {
 func (e *element) keepFailure(err error) {
 	prev := e.host.raw()
 	s, _ := asyncStateOf(prev)
-	e.future.keepBack(e, e.future.with(prev, s.failing(err)))
+	e.kind().keepBack(e, e.kind().with(prev, s.failing(err)))
 	e.news = true
 }
 
 // loading publishes the state of a build that starts, and reports whether it is news. The
 // lock is held.
 func (e *element) loading() bool {
-	if x, ok := e.future.identity().settings().persist.(keeper); ok {
+	if x, ok := e.kind().identity().settings().persist.(keeper); ok {
 		x.life(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
 	}
 	prev := e.host.raw()
@@ -98,7 +98,7 @@ func (e *element) loading() bool {
 	if there && next.load == s.load && next.progress == s.progress {
 		return false // loading after loading with nothing new beside it (D8)
 	}
-	e.give(e.future.with(prev, next), true)
+	e.give(e.kind().with(prev, next), true)
 	return true
 }
 
@@ -111,7 +111,7 @@ func (e *element) mayProgress(fraction float64) bool {
 func (e *element) progress(fraction float64) {
 	s := e.asyncState()
 	s.progress = fraction + 1
-	e.give(e.future.with(e.host.raw(), s), true)
+	e.give(e.kind().with(e.host.raw(), s), true)
 }
 
 // stop keeps back, for release, the state of a build that was cancelled (keep: data from
@@ -129,7 +129,7 @@ func (e *element) stop(err error, keep bool) (settled bool) {
 		next.err = err
 		settled = true
 	}
-	e.future.keepBack(e, e.future.with(raw, next))
+	e.kind().keepBack(e, e.kind().with(raw, next))
 	return settled
 }
 

@@ -290,7 +290,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 		}
 		if e == nil { // from now on it cannot be disposed
 			e = now
-			e.resolvers++
+			e.more().resolvers++
 			t.graph.AddListener(&e.Node, true)
 			t.graph.Wait(&e.Node, 1) // that is what makes it active
 		}
@@ -334,7 +334,7 @@ func (at place) resolve(ctx context.Context, p *base) (raw any, err error) {
 // resolved takes a Resolve off the listeners of e. The lock is held.
 func (e *element) resolved() {
 	if !e.c.closed {
-		e.resolvers--
+		e.rare.resolvers--
 		e.c.tree.graph.Wait(&e.Node, -1)
 		e.c.tree.graph.RemoveListener(&e.Node, true)
 	}

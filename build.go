@@ -257,12 +257,12 @@ func (d *drive) build(e *element) {
 	changed := d.compute(e, gen)
 	if e.observed() {
 		var err error
-		if e.future != nil {
+		if e.future {
 			err = e.computed()
 		}
 		e.finished(gen, e.reason, time.Since(d.began), err, &d.own)
 	}
-	if e.future != nil {
+	if e.future {
 		e.retried(gen, &d.own)
 	}
 	d.t.mu.Lock()
@@ -307,7 +307,7 @@ func (d *drive) rebuild(e *element) {
 // bare reports whether e has been built and has nothing but its value: no hooks, no context,
 // no failure, nobody who waits or observes, no cause of the next build but a dependency.
 func (e *element) bare() bool {
-	return e.life == nil && e.rare == nil && e.future == nil && e.fail == nil && e.builds > 0 && e.cause == 0 &&
+	return e.life == nil && e.rare == nil && !e.future && e.fail == nil && e.builds > 0 && e.cause == 0 &&
 		e.selfEnds == 0 && e.c.wanted == 0 && !e.Has(graph.InFlight)
 }
 
@@ -455,10 +455,11 @@ func (d *drive) waitFor(e *element) {
 			return
 		}
 	}
-	if e.wake == nil {
-		e.wake = make(chan struct{})
+	x := e.waiting()
+	if x.wake == nil {
+		x.wake = make(chan struct{})
 	}
-	wake := e.wake
+	wake := x.wake
 	d.on = e
 	w := d.t.hookWaits(e)
 	d.t.breakHooks()

@@ -8,15 +8,13 @@ import "sync/atomic"
 // cell is an element with its value: an immutable snapshot behind an atomic pointer, or a
 // small value in an atomic word, which costs no memory when it changes.
 type cell[S any] struct {
-	val    atomic.Pointer[S] // beside p and the node's word: all that a reader needs
-	word   atomic.Uint64
-	e      element
-	as     *provider[S]                // the provider p, typed: it says whether the value is small
-	next   *S                          // computed, not published
-	small  uint64                      // the same, of a small value
-	made   bool                        // there is one of those
-	filled atomic.Bool                 // there is a small value
-	from   atomic.Pointer[provider[S]] // whose build makes it: p, or its override
+	val   atomic.Pointer[S] // beside p and the node's word: all that a reader needs
+	word  atomic.Uint64
+	e     element
+	as    *provider[S]                // the provider p, typed: it says whether the value is small
+	next  *S                          // computed, not published
+	small uint64                      // the same, of a small value
+	from  atomic.Pointer[provider[S]] // whose build makes it: p, or its override
 }
 
 // snapshot is the value of a cell at one time, or that there is none. Two are equal if
@@ -30,7 +28,7 @@ type snapshot[S any] struct {
 // snapshot needs no lock.
 func (x *cell[S]) snapshot() (at snapshot[S]) {
 	if x.as.pack != nil {
-		if at.ok = x.filled.Load(); at.ok {
+		if at.ok = x.e.filled.Load(); at.ok {
 			at.word = x.word.Load()
 		}
 	} else {
@@ -57,13 +55,13 @@ func (x *cell[S]) peek() (at *S, word uint64, small bool) {
 }
 
 func (x *cell[S]) compute(ref Ref) bool {
-	x.next, x.made = nil, false
+	x.next = nil
 	from := x.from.Load()
 	v := from.build(ref)
 	if x.as.pack != nil {
-		x.small, x.made = x.as.pack(v), true
+		x.small = x.as.pack(v)
 		switch was := x.word.Load(); {
-		case !x.filled.Load():
+		case !x.e.filled.Load():
 			return true
 		case from.exact: // not so of an override, which may have an Equal of its own
 			return was != x.small
@@ -79,15 +77,18 @@ func (x *cell[S]) compute(ref Ref) bool {
 
 func (x *cell[S]) release(changed bool) {
 	switch {
-	case x.made && changed:
-		x.keep(x.small)
+	case x.as.pack != nil:
+		if changed {
+			x.keep(x.small)
+		}
+		return
 	case x.next == nil:
 	case changed:
 		x.publish(x.next)
 	default:
 		x.e.tellSelves(x.next)
 	}
-	x.next, x.made = nil, false
+	x.next = nil
 }
 
 // keep makes w the small value. Bits that are the same are the same value for those who
@@ -101,9 +102,9 @@ func (x *cell[S]) keep(w uint64) {
 	}
 	x.point()
 	x.word.Store(w)
-	if !x.filled.Load() {
+	if !x.e.filled.Load() {
 		x.point()
-		x.filled.Store(true)
+		x.e.filled.Store(true)
 	}
 }
 
@@ -129,7 +130,7 @@ func (x *cell[S]) wrote(v S) {
 
 // publish makes v the value, which is not small.
 func (x *cell[S]) publish(v *S) {
-	if x.e.life != nil || x.e.rare != nil || x.e.future != nil {
+	if x.e.life != nil || x.e.rare != nil || x.e.future {
 		x.e.changing(v)
 	}
 	x.point()
@@ -171,6 +172,8 @@ func (x *cell[S]) holds(raw any) bool {
 	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
+func (x *cell[S]) maker() *base { return &x.from.Load().base }
+
 func (x *cell[S]) switchTo(from impl) (was *base) {
 	return &x.from.Swap(from.(typed[S]).typed()).base
 }
@@ -178,7 +181,7 @@ func (x *cell[S]) switchTo(from impl) (was *base) {
 func (x *cell[S]) drop() {
 	x.point()
 	if x.as.pack != nil {
-		x.filled.Store(false)
+		x.e.filled.Store(false)
 	} else {
 		x.val.Store(nil)
 	}

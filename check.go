@@ -45,7 +45,7 @@ func (c *Container) inconsistent() error {
 		if weak != e.Has(graph.Weak) {
 			fail(e, "weak listeners: %v, marked: %v", weak, e.Has(graph.Weak))
 		}
-		listeners += int(e.resolvers)
+		listeners += e.resolving()
 		active += int(e.holds)
 		for _, err := range e.Check(listeners, active) {
 			fail(e, "%v", err)
@@ -62,7 +62,7 @@ func (c *Container) inconsistent() error {
 		if e.dead {
 			fail(e, "dead, but in the table")
 		}
-		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && e.followUps == nil && !c.waitedFor(e) {
+		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && (e.waits == nil || e.waits.followUps == nil) && !c.waitedFor(e) {
 			fail(e, "stale and wanted, but not queued (%d walkers, reason %v, life %v)", e.walkers, e.reason, e.life != nil)
 		}
 	}

@@ -186,17 +186,22 @@ func (e *element) ended(last bool, panics []hookPanic) {
 // woken wakes whoever waits for e's build, or the end of one, and queues what a turn put
 // off because of it.
 func (e *element) woken() {
-	if e.wake != nil {
-		close(e.wake)
-		e.wake = nil
+	w := e.waits
+	if w == nil {
+		return
 	}
-	if e.followUps == nil {
+	e.waits = nil
+	if w.wake != nil {
+		close(w.wake)
+	}
+	if w.followUps == nil {
 		return
 	}
 	var first *followUp // they come back in the order in which they were put off
-	for e.followUps != nil {
-		x := e.followUps
-		e.followUps, x.next, first = x.next, first, x
+	for x := w.followUps; x != nil; {
+		next := x.next
+		x.next, first = first, x
+		x = next
 	}
 	for x := first; x != nil; x = x.next {
 		n := x.n

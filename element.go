@@ -15,34 +15,39 @@ import (
 type element struct {
 	p *base // what it is found by; an override may build it
 	graph.Node
-	c      *Container
-	host   host
-	future asyncKind // nil for kinds that cannot fail
+	c    *Container
+	host host
 
 	life      *life       // what the live build owns; nil for a plain value
 	fail      *PanicError // what the last synchronous build ended with, if not with a value
 	listeners listeners
-	followUps *followUp     // what turns want brought up to date when this one is built
-	drives    *drive        // what its build waits for or runs: the edges of the search for cycles
-	wake      chan struct{} // closed when the build that is running, or its end, is done; made by who waits
-	times     *times        // never nil for what is AutoDispose or has a rare part
+	waits     *waits // who waits for the build that is running, or its end; made by the first
+	drives    *drive // what its build waits for or runs: the edges of the search for cycles
+	times     *times // never nil for what is AutoDispose or has a rare part
 	rare      *rare
 
-	newest    uint64 // the newest build, over or not
-	builds    uint32
-	resolvers int32 // calls of Resolve that wait
-	walkers   int32 // readers that are bringing it up to date
-	holds     int32 // builds that are about to watch it, and count as active users
-	depth     int32 // of nested first builds
-	cause     endCause
-	reason    BuildReason // of the newest build
-	selfEnds  int32       // how many synchronous builds in a row were ended by themselves, or from inside another
-	async     bool        // its build function has a goroutine of its own
-	news      bool        // its synchronous build has a result other than the last (rule D10)
-	dead      bool        // out of the table
-	inUsage   bool        // in its container's list
-	inDying   bool
-	ending    int8 // ends whose hooks are running
+	newest   uint64 // the newest build, over or not
+	builds   uint32
+	walkers  int32       // readers that are bringing it up to date
+	holds    int32       // builds that are about to watch it, and count as active users
+	selfEnds int32       // how many synchronous builds in a row were ended by themselves, or from inside another
+	filled   atomic.Bool // the cell has a small value: it is here because here is room
+	depth    int16       // of nested first builds, less than hop
+	cause    endCause
+	reason   BuildReason // of the newest build
+	future   bool        // its kind can fail, and is an [asyncKind]
+	async    bool        // its build function has a goroutine of its own
+	news     bool        // its synchronous build has a result other than the last (rule D10)
+	dead     bool        // out of the table
+	inUsage  bool        // in its container's list
+	inDying  bool
+	ending   int8 // ends whose hooks are running
+}
+
+// waits is who is to be told when the build of an element that is running, or its end, is done.
+type waits struct {
+	wake      chan struct{} // closed then; made by the first goroutine that waits
+	followUps *followUp     // what turns want brought up to date then
 }
 
 // followUp is one of the elements that turns have put off until another is built, the
@@ -63,38 +68,39 @@ const (
 
 // rare is what a plain value does without; more makes it.
 type rare struct {
-	flights  int         // build functions that have not returned
-	next     *start      // the build that starts when they have
-	waiters  *waiters    // whom a result wakes
-	over     error       // why the synchronous build in progress was ended
-	stop     error       // it was stopped by Cancel or Timeout: publish this instead of building again
-	keep     bool        // it was Cancel
-	self     *PanicError // its synchronous build has ended itself too often: keep this instead
-	ends     []end       // the last builds that were ended
-	writes   uint64      // of the tree, when reloads was last 0
-	reloads  int         // builds since then
-	chased   uint64      // the epoch of then
-	timeout  *timer
-	retry    *timer                // the retry that is pending
-	due      bool                  // one is due, and waits for a listener
-	retries  bool                  // the synchronous build in progress is to be retried
-	retryIn  time.Duration         // after this
-	attempts int                   // retries since the last success, reload or invalidation by hand
-	onDuty   chan struct{}         // closed when a listener comes, or the build is over: for emit
-	notifier any                   // of a notifier kind: the instance of this life
-	seat     *seat                 // its
-	saving   *saving               // of a persisted state
-	outlook  *outlook              // of an observed element
-	label    atomic.Pointer[label] // of one that was told of
-	changed  []AnyProvider         // of one whose builds are told of: why the newest was made
-	retarget impl                  // what its next build is made by, after UpdateOverrides
-	making   chan struct{}         // closed when the instance that is being made is there
-	unmade   *PanicError           // what making it has failed with
-	running  uint64                // the newest build whose function has not returned
-	born     uint64                // builds before this one have nothing to do with the notifier
-	rested   any                   // of an async value that is loading: the snapshot of the last result
-	amended  bool                  // and a value was written beside the loading
-	joins    []joined              // listeners that came or left, not told yet
+	flights   int         // build functions that have not returned
+	next      *start      // the build that starts when they have
+	waiters   *waiters    // whom a result wakes
+	over      error       // why the synchronous build in progress was ended
+	stop      error       // it was stopped by Cancel or Timeout: publish this instead of building again
+	keep      bool        // it was Cancel
+	resolvers int32       // calls of Resolve that wait, or runs of a mutation
+	self      *PanicError // its synchronous build has ended itself too often: keep this instead
+	ends      []end       // the last builds that were ended
+	writes    uint64      // of the tree, when reloads was last 0
+	reloads   int         // builds since then
+	chased    uint64      // the epoch of then
+	timeout   *timer
+	retry     *timer                // the retry that is pending
+	due       bool                  // one is due, and waits for a listener
+	retries   bool                  // the synchronous build in progress is to be retried
+	retryIn   time.Duration         // after this
+	attempts  int                   // retries since the last success, reload or invalidation by hand
+	onDuty    chan struct{}         // closed when a listener comes, or the build is over: for emit
+	notifier  any                   // of a notifier kind: the instance of this life
+	seat      *seat                 // its
+	saving    *saving               // of a persisted state
+	outlook   *outlook              // of an observed element
+	label     atomic.Pointer[label] // of one that was told of
+	changed   []AnyProvider         // of one whose builds are told of: why the newest was made
+	retarget  impl                  // what its next build is made by, after UpdateOverrides
+	making    chan struct{}         // closed when the instance that is being made is there
+	unmade    *PanicError           // what making it has failed with
+	running   uint64                // the newest build whose function has not returned
+	born      uint64                // builds before this one have nothing to do with the notifier
+	rested    any                   // of an async value that is loading: the snapshot of the last result
+	amended   bool                  // and a value was written beside the loading
+	joins     []joined              // listeners that came or left, not told yet
 }
 
 // times is when things happened, by the container's clock; 0 is no time. An element that is
@@ -116,6 +122,22 @@ func (t *times) anew() {
 	if t != nil {
 		t.left, t.built = 0, 0
 	}
+}
+
+// waiting is the waits of e, made when they are first needed.
+func (e *element) waiting() *waits {
+	if e.waits == nil {
+		e.waits = &waits{}
+	}
+	return e.waits
+}
+
+// resolving is how many calls of Resolve wait, or runs of a mutation.
+func (e *element) resolving() int {
+	if e.rare == nil {
+		return 0
+	}
+	return int(e.rare.resolvers)
 }
 
 // joined is a listener or dependent that came or left.
@@ -141,6 +163,8 @@ type host interface {
 	look() look
 	// holds reports whether raw, which raw once returned, is a snapshot of the value still.
 	holds(raw any) bool
+	// maker is what makes the value: the provider, or its override.
+	maker() *base
 	// switchTo has from make the value from now on; no build of e is running, or it is over. It
 	// returns what made the value so far.
 	switchTo(from impl) (was *base)
@@ -177,7 +201,7 @@ func (e *element) init(c *Container, p *base, i impl) {
 			e.more() // with its times, which one of a plain value has been made with
 		}
 	}
-	if e.future != nil && (p.kind == streamKind || p.kind == streamNotifierKind || e.retryPolicy() != nil) {
+	if e.future && (p.kind == streamKind || p.kind == streamNotifierKind || e.retryPolicy() != nil) {
 		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
 	}
 	if e.observed() {
@@ -188,9 +212,12 @@ func (e *element) init(c *Container, p *base, i impl) {
 
 // madeBy notes that i makes e's builds from now on.
 func (e *element) madeBy(i impl) {
-	e.future, _ = i.(asyncKind)
+	_, e.future = i.(asyncKind)
 	e.async = i.identity().async
 }
+
+// kind is what makes an AsyncValue of e's; only of a future.
+func (e *element) kind() asyncKind { return e.host.maker().impl.(asyncKind) }
 
 // changing sees to what must be done before next is published, a snapshot. The lock is held.
 func (e *element) changing(next any) {
@@ -198,7 +225,7 @@ func (e *element) changing(next any) {
 	if r := e.rare; r != nil && r.saving != nil {
 		r.saving.publish(next)
 	}
-	if e.future != nil {
+	if e.future {
 		e.hiding(next)
 	}
 }

@@ -30,7 +30,7 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := &start{e: e, kind: e.future, gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
+	s := &start{e: e, kind: e.kind(), gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++

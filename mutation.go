@@ -225,7 +225,7 @@ func (m *Mutation[T]) begin(at place, a *after) (e *element, run uint64, err err
 		return nil, 0, named(err)
 	}
 	run = t.graph.Next()
-	e.resolvers++
+	e.more().resolvers++
 	t.graph.AddListener(&e.Node, true)
 	m.show(e, MutationState[T]{status: MutationPending, run: run}, a)
 	return e, run, nil
@@ -242,7 +242,7 @@ func (m *Mutation[T]) finish(e *element, h *runScope, next MutationState[T], a *
 		if now := e.host.(*cell[MutationState[T]]).val.Load(); now != nil && now.run == next.run && e.Fresh() {
 			m.show(e, next, a)
 		}
-		e.resolvers--
+		e.rare.resolvers--
 		t.graph.RemoveListener(&e.Node, true)
 		e.touchLocked()
 	}

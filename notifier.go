@@ -250,9 +250,9 @@ func notifierOf[N any](at place, p *base) N {
 		fail = e.rare.unmade // create has failed: there is none to be had
 	}
 	if have == nil && !closed && fail == nil {
-		gen, future := e.newest, e.future
+		gen, kind := e.newest, e.kind()
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
-		have = made(e, gen, future, by, &a)
+		have = made(e, gen, kind, by, &a)
 		c.tree.mu.Lock()
 	}
 	c.yield(by, &a)
@@ -266,10 +266,10 @@ func notifierOf[N any](at place, p *base) N {
 	panic(&causeError{p, ErrContainerClosed})
 }
 
-// made is the instance of e, whose asynchronous build gen, of the kind future, has begun. What
+// made is the instance of e, whose asynchronous build gen, of that kind, has begun. What
 // create panics with is raised as the build's failure will be; if it does not return, a turn
 // for what has been begun comes first.
-func made(e *element, gen uint64, future asyncKind, by *element, a *after) any {
+func made(e *element, gen uint64, kind asyncKind, by *element, a *after) any {
 	returned := false
 	defer func() {
 		if !returned {
@@ -282,7 +282,7 @@ func made(e *element, gen uint64, future asyncKind, by *element, a *after) any {
 			}
 		}
 	}()
-	n := future.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
+	n := kind.(interface{ notifier(ref Ref) any }).notifier(Ref{e, gen})
 	returned = true
 	return n
 }

@@ -122,7 +122,7 @@ func (e *element) info() ElementInfo {
 	info := ElementInfo{
 		Provider: e.p.impl.(AnyProvider), Kind: e.p.kind.String(),
 		State: e.state(), Stale: e.Has(graph.Stale),
-		Listeners: e.Users(), Paused: e.Users() - int(e.resolvers),
+		Listeners: e.Users(), Paused: e.Users() - e.resolving(),
 		Generation: e.newest, Builds: int(e.builds),
 	}
 	for s := range e.listeners.all {
@@ -139,7 +139,7 @@ func (e *element) info() ElementInfo {
 		}
 	}
 	info.Failed = e.fail != nil
-	if e.future != nil {
+	if e.future {
 		s := e.asyncState()
 		info.Failed = s.err != nil && s.resting()
 	}

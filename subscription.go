@@ -57,29 +57,89 @@ type subMore struct {
 }
 
 // listeners are those of one element in order of subscription. The zero value is ready.
+type listeners struct {
+	one   *sub // the only one, if there is no crowd
+	crowd *crowd
+}
+
+// crowd is what an element has that has had more than one listener at a time.
 // A slice, not a list that is linked through them: a turn copies it to call them, and
 // following the links through memory took as long as the calls.
-type listeners struct {
+type crowd struct {
 	subs []*sub // nil where one has left
 	left int32  // how many have
 	weak int32  // of those that are there
-	room [1]*sub
 }
 
 func (l *listeners) add(s *sub) {
-	if l.subs == nil {
-		l.subs = l.room[:0]
+	switch {
+	case l.crowd != nil:
+		l.crowd.add(s)
+	case l.one != nil:
+		l.crowd = &crowd{}
+		l.crowd.add(l.one)
+		l.crowd.add(s)
+		l.one = nil
+	default:
+		l.one = s
 	}
+}
+
+func (l *listeners) remove(s *sub) {
+	if l.crowd == nil {
+		l.one = nil
+	} else if l.crowd.remove(s); len(l.crowd.subs) == 0 && cap(l.crowd.subs) > 64 {
+		l.crowd = nil
+	}
+}
+
+// all calls yield for each, first to last; yield must not remove any.
+func (l *listeners) all(yield func(*sub) bool) {
+	if l.one != nil {
+		yield(l.one)
+	} else if l.crowd != nil {
+		for _, s := range l.crowd.subs {
+			if s != nil && !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// appendTo appends them to to, with nil where one has left.
+func (l *listeners) appendTo(to []*sub) []*sub {
+	if l.crowd != nil {
+		return append(to, l.crowd.subs...)
+	} else if l.one != nil {
+		return append(to, l.one)
+	}
+	return to
+}
+
+// last is the latest, nil if there is none.
+func (l *listeners) last() *sub {
+	if l.crowd == nil {
+		return l.one
+	} else if k := len(l.crowd.subs); k > 0 {
+		return l.crowd.subs[k-1] // remove leaves no gap at the end
+	}
+	return nil
+}
+
+// weak reports whether there is a weak one.
+func (l *listeners) weak() bool {
+	return l.one != nil && l.one.weak || l.crowd != nil && l.crowd.weak > 0
+}
+
+func (l *crowd) add(s *sub) {
 	s.at = int32(len(l.subs))
-	if l.subs = append(l.subs, s); s.at > 0 {
-		l.room[0] = nil // they are elsewhere by now: what was the first must not be kept by it
-	}
+	l.subs = append(l.subs, s)
 	if s.weak {
 		l.weak++
 	}
 }
 
-func (l *listeners) remove(s *sub) {
+func (l *crowd) remove(s *sub) {
 	l.subs[s.at] = nil
 	l.left++
 	if s.weak {
@@ -89,10 +149,7 @@ func (l *listeners) remove(s *sub) {
 		l.subs = l.subs[:k]
 		l.left--
 	}
-	switch {
-	case len(l.subs) == 0 && cap(l.subs) > 64:
-		l.subs = nil
-	case l.left > 16 && int(l.left)*2 > len(l.subs): // more gaps than listeners: close them
+	if l.left > 16 && int(l.left)*2 > len(l.subs) { // more gaps than listeners: close them
 		all := l.subs
 		l.left, l.weak = 0, 0
 		if l.subs = l.subs[:0]; cap(all) > 64 && len(all)*4 < cap(all) {
@@ -105,23 +162,6 @@ func (l *listeners) remove(s *sub) {
 		}
 		clear(all[min(len(l.subs), len(all)):])
 	}
-}
-
-// all calls yield for each, first to last; yield must not remove any.
-func (l *listeners) all(yield func(*sub) bool) {
-	for _, s := range l.subs {
-		if s != nil && !yield(s) {
-			return
-		}
-	}
-}
-
-// last is the latest, nil if there is none: remove leaves no gap at the end.
-func (l *listeners) last() *sub {
-	if k := len(l.subs); k > 0 {
-		return l.subs[k-1]
-	}
-	return nil
 }
 
 // owner is the build that s was made through, or the zero Ref.
@@ -169,7 +209,7 @@ func (s *sub) detach() {
 			s.self.forget()
 		}
 		if s.weak {
-			if e.listeners.weak == 0 {
+			if !e.listeners.weak() {
 				e.Unset(graph.Weak)
 				e.leave()
 			}
@@ -380,7 +420,7 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 	case fail != nil:
 		s.deliver(fail)
 		return
-	case !x.filled.Load():
+	case !x.e.filled.Load():
 		return
 	}
 	prev, next := s.seen.word, x.word.Load()

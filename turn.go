@@ -296,7 +296,7 @@ func (c *Container) collect() {
 	}
 	e := n.Host.(*element)
 	t.telling, t.fail = e, e.fail
-	t.calls = append(t.calls, e.listeners.subs...)
+	t.calls = e.listeners.appendTo(t.calls)
 	if e.observed() {
 		t.calls = append(t.calls, e.outlook())
 	}
