@@ -13,17 +13,17 @@ type writable interface {
 	// same; the lock is held.
 	apply(e *element, w *staged, change bool)
 	// setAlone writes w, all there is of a batch of c.
-	setAlone(c *Container, w staged)
+	setAlone(c *Container, w *staged)
 	// raw returns a pointer to w's value.
 	raw(w *staged) any
 }
 
-func (p *provider[T]) setAlone(c *Container, w staged) {
+func (p *provider[T]) setAlone(c *Container, w *staged) {
 	at := place{c: w.c, by: w.by}
 	if c != w.c {
 		at.via = c
 	}
-	p.write(at, "Batch", nil, p.staged(&w))
+	p.write(at, "Batch", nil, p.staged(w))
 }
 
 func (p *provider[T]) raw(w *staged) any {
@@ -76,19 +76,15 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 	if fn == nil {
 		misuse(nil, "Batch needs a function")
 	}
-	tx := newTx(c)
-	s := tx.writes
-	alone, only := staged{}, false
-	defer func() {
-		if !only {
-			s.free()
-		}
-	}()
+	tx := &Tx{c: c}
+	defer tx.close()
 	fn(tx)
-	if alone, only = s.end(); only { // nothing of it could be seen without the rest
-		alone.p.setAlone(c, alone)
-	} else if len(s.all) > 0 {
-		s.commit(c)
+	tx.end()
+	switch {
+	case tx.more != nil:
+		tx.more.commit(c)
+	case tx.one.p != nil: // nothing of it could be seen without the rest
+		tx.one.p.setAlone(c, &tx.one)
 	}
 }
 

@@ -47,8 +47,8 @@ func TestP6AllOfABatchIsMarkedBeforeAnyOfItIsVisible(t *testing.T) {
 		}
 	}}
 	var s staging
-	a.stage(&s.all[s.add(c, first)], 1)
-	b.stage(&s.all[s.add(c, b)], 1)
+	a.stage(s.add(c, first), 1)
+	b.stage(s.add(c, b), 1)
 	s.commit(c)
 	require.Equal(t, []bool{false, false, false}, readable, "when the first value is visible")
 	require.Equal(t, []int{1, 1, 1}, []int{Read(c, a), Read(c, b), Read(c, far)})

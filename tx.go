@@ -11,18 +11,18 @@ import (
 // staged; everything else is as in the container. Once the batch is over, using it is a
 // *UsageError (rule D7).
 type Tx struct {
-	c      *Container
-	writes *staging // another batch's as soon as this one is over
+	c    *Container
+	mu   sync.Mutex // guards what follows until the batch is over: a Tx may be used by several goroutines
+	over atomic.Bool
+	one  staged   // the first write, if there is no other
+	more *staging // all of them else
 }
 
 func (*Tx) scope() {}
 
-// staging is where the writes of a batch are. Whoever was given a Tx may keep it, so that it is
-// new each time; this is used again by the next batch of the tree, unless one is running.
+// staging is room for the writes of a batch. A Tx is new each time, for whoever was given it may
+// keep it; this is used again by the next batch of the tree.
 type staging struct {
-	tx    atomic.Pointer[Tx] // whose; own once that is over, nil if nobody's
-	own   Tx
-	mu    sync.Mutex // guards what follows while tx is not over: it may be used by several goroutines
 	all   []staged
 	index map[written]int // where each is, of more than few
 	room  targets         // for commit
@@ -44,108 +44,108 @@ type written struct {
 // staged is one state's write to come.
 type staged struct {
 	c    *Container // where it is
-	p    writable
-	next any    // a pointer to the value, nil for a small one
-	word uint64 // a small one
-	by   *seat  // the notifier that it was written through, if it was
+	p    writable   // nil if there is none
+	next any        // a pointer to the value, nil for a small one
+	word uint64     // a small one
+	by   *seat      // the notifier that it was written through, if it was
 }
-
-// newTx returns the scope of a batch of c that begins.
-func newTx(c *Container) *Tx {
-	s := c.tree.staging.Load()
-	if s == nil {
-		s = &staging{}
-		c.tree.staging.Store(s) // another that was there meanwhile serves its own batch
-	}
-	tx := &Tx{c: c}
-	if !s.tx.CompareAndSwap(nil, tx) {
-		s = &staging{}
-		s.tx.Store(tx)
-	}
-	tx.writes = s
-	return tx
-}
-
-// over reports whether the batch of tx is.
-func (tx *Tx) over() bool { return tx.writes.tx.Load() != tx }
 
 func (tx *Tx) usable(p *base, op string) {
-	if tx.over() {
+	if tx.over.Load() {
 		misuse(p, "%s with the *Tx of a Batch that is over: use the container, or stay inside the function", op)
 	}
 }
 
-// end makes the writes commit's alone. If there is only one it is returned, and s free.
-func (s *staging) end() (alone staged, only bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if only = len(s.all) == 1; only {
-		alone = s.all[0]
+// hold takes the lock of a tx that is not over.
+func (tx *Tx) hold(p *base, op string) {
+	tx.mu.Lock()
+	if tx.over.Load() {
+		tx.mu.Unlock()
+		tx.usable(p, op)
+	}
+}
+
+// end makes the writes the batch's alone.
+func (tx *Tx) end() {
+	tx.mu.Lock()
+	tx.over.Store(true)
+	tx.mu.Unlock()
+}
+
+// close forgets the writes, also those of a function that has not returned, and lets another
+// batch have their room.
+func (tx *Tx) close() {
+	if !tx.over.Load() {
+		tx.end()
+	}
+	tx.one = staged{}
+	if s := tx.more; s != nil {
+		tx.more = nil
 		s.clear()
-	} else {
-		s.tx.Store(&s.own)
+		tx.c.tree.staging.Store(s)
 	}
-	return alone, only
-}
-
-// free lets another batch have s, whose function may not have returned.
-func (s *staging) free() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clear()
-}
-
-func (s *staging) clear() {
-	switch {
-	case cap(s.all) > many:
-		s.all, s.index, s.room = nil, nil, nil
-	case len(s.all) > few:
-		clear(s.index)
-	}
-	clear(s.all)
-	s.all = s.all[:0]
-	s.tx.Store(nil)
 }
 
 // staged returns what was staged for p, if something was.
 func (tx *Tx) staged(c *Container, p *base) (w staged, ok bool) {
-	s := tx.writes
-	s.mu.Lock()
-	if tx.over() {
-		s.mu.Unlock()
-		tx.usable(p, "a read")
-	}
-	defer s.mu.Unlock()
-	if i := s.find(c, p); i >= 0 {
-		return s.all[i], true
+	tx.hold(p, "a read")
+	defer tx.mu.Unlock()
+	if at := tx.find(c, p); at != nil {
+		return *at, true
 	}
 	return w, false
 }
 
-// find returns where p's write is, or -1.
-func (s *staging) find(c *Container, p *base) int {
-	if len(s.index) > 0 {
-		if i, ok := s.index[written{c, p}]; ok {
-			return i
-		}
-		return -1
+// find returns p's write, or nil.
+func (tx *Tx) find(c *Container, p *base) *staged {
+	if tx.more != nil {
+		return tx.more.find(c, p)
+	} else if w := &tx.one; w.p != nil && w.of(c, p) {
+		return w
 	}
-	for i := range s.all {
-		if w := &s.all[i]; w.c == c && w.p.identity() == p {
-			return i
-		}
-	}
-	return -1
+	return nil
 }
 
-// add makes room for p's write, the first of it, and returns where.
-func (s *staging) add(c *Container, p writable) int {
+// add makes room for p's write, the first of it.
+func (tx *Tx) add(c *Container, p writable) *staged {
+	if tx.more == nil && tx.one.p == nil {
+		tx.one.c, tx.one.p = c, p
+		return &tx.one
+	}
+	if tx.more == nil {
+		if tx.more = tx.c.tree.staging.Swap(nil); tx.more == nil {
+			tx.more = &staging{}
+		}
+		*tx.more.add(tx.one.c, tx.one.p) = tx.one
+		tx.one = staged{}
+	}
+	return tx.more.add(c, p)
+}
+
+// of reports whether w is p's, in c.
+func (w *staged) of(c *Container, p *base) bool { return w.c == c && w.p.identity() == p }
+
+func (s *staging) find(c *Container, p *base) *staged {
+	if len(s.index) > 0 {
+		if i, ok := s.index[written{c, p}]; ok {
+			return &s.all[i]
+		}
+		return nil
+	}
+	for i := range s.all {
+		if w := &s.all[i]; w.of(c, p) {
+			return w
+		}
+	}
+	return nil
+}
+
+func (s *staging) add(c *Container, p writable) *staged {
 	if s.all == nil {
 		s.all = make([]staged, 0, few)
 	}
 	i := len(s.all)
-	s.all = append(s.all, staged{})
-	s.all[i].c, s.all[i].p = c, p
+	s.all = append(s.all, staged{c: c, p: p})
 	switch {
 	case i > few:
 		s.index[written{c, p.identity()}] = i
@@ -157,13 +157,23 @@ func (s *staging) add(c *Container, p writable) int {
 			s.index[written{s.all[i].c, s.all[i].p.identity()}] = i
 		}
 	}
-	return i
+	return &s.all[i]
+}
+
+func (s *staging) clear() {
+	switch {
+	case cap(s.all) > many:
+		s.all, s.index, s.room = nil, nil, nil
+	case len(s.all) > few:
+		clear(s.index)
+	}
+	clear(s.all)
+	s.all = s.all[:0]
 }
 
 // stage is Update through a Tx, or Set of next if f is nil.
 func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 	tx, c := at.tx, at.c
-	s := tx.writes
 	for {
 		var old staged
 		before, v := false, next
@@ -179,22 +189,18 @@ func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 			}
 			v = f(last)
 		}
-		s.mu.Lock()
-		if tx.over() {
-			s.mu.Unlock()
-			tx.usable(&p.base, "a write")
-		}
-		i := s.find(c, &p.base)
-		if f != nil && (before != (i >= 0) || before && s.all[i] != old) {
-			s.mu.Unlock()
+		tx.hold(&p.base, "a write")
+		w := tx.find(c, &p.base)
+		if f != nil && (before != (w != nil) || before && *w != old) {
+			tx.mu.Unlock()
 			continue
 		}
-		if i < 0 {
-			i = s.add(c, p)
+		if w == nil {
+			w = tx.add(c, p)
 		}
-		p.stage(&s.all[i], v)
-		s.all[i].by = at.by
-		s.mu.Unlock()
+		p.stage(w, v)
+		w.by = at.by
+		tx.mu.Unlock()
 		return v
 	}
 }
