@@ -109,7 +109,8 @@ type start struct {
 	ctx    context.Context
 	err    error // what it fails with instead
 	reason BuildReason
-	began  time.Time // when the function was called, if it is observed
+	began  time.Time   // when the function was called, if it is observed
+	raise  *PanicError // of an observer of that, to be raised again when all is done
 }
 
 // unlock lets go of the lock and does what was collected. It may be called with nothing
@@ -136,7 +137,7 @@ func (t *tree) unlock(a *after) {
 			t.spawned()
 			continue
 		}
-		go s.run()
+		go s.fly()
 		t.spawned()
 	}
 	if ends.first != nil {

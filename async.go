@@ -133,20 +133,31 @@ func (e *element) stop(err error, keep bool) (settled bool) {
 	return settled
 }
 
-// call runs the build function of s and publishes what it comes to; it returns when both are
-// done.
-func (s *start) call() {
-	var made any
-	var err error
+// fly runs the build function of s and publishes what it comes to. The one has returned, with
+// all its frames, when the other begins: a new goroutine has little stack, and to copy it to
+// a larger place takes longer the more is on it.
+func (s *start) fly() {
+	s.begins()
+	made, err := s.run()
+	s.land(made, err)
+}
+
+// call runs the build function of s, and returns a panic as the error. What comes of one that
+// ends the goroutine is published here.
+func (s *start) call() (made any, err error) {
 	done := false
 	defer func() {
 		if !done {
-			err = panicked(s.kind.identity(), recover()).asError() // recover returns nil for Goexit
+			r := recover()
+			err = panicked(s.kind.identity(), r).asError()
+			if r == nil { // Goexit: nobody goes on
+				s.land(nil, err)
+			}
 		}
-		s.land(made, err)
 	}()
 	made, err = s.kind.call(s)
 	done = true
+	return made, err
 }
 
 // fail publishes err as the result of a build whose function is not run.
@@ -159,26 +170,25 @@ func (s *start) fail(err error) {
 // over (rule C4).
 func (s *start) land(made any, err error) {
 	e, gen := s.e, s.gen
-	a := after{landed: true}
+	a := after{landed: true, raise: s.raise}
 	if !s.began.IsZero() { // else its function was not called
 		e.finished(gen, s.reason, time.Since(s.began), err, &a)
 	}
 	e.returned(gen, &a)
 	if made == nil && err == nil {
 		e.settleBuild(s, s.ended, nil, false, &a)
-		a.rethrow()
-		return
+	} else {
+		var again *time.Duration
+		if d, ok := e.retryIn(gen, err, &a); ok {
+			again = &d
+		}
+		e.result(s, made, err, again, &a)
 	}
-	var again *time.Duration
-	if d, ok := e.retryIn(gen, err, &a); ok {
-		again = &d
-	}
-	e.result(s, made, err, again, &a)
-	a.rethrow()
+	e.c.done(&a)
 }
 
 // result publishes a result or an error; again is when the build is to be tried again, if
-// it is.
+// it is. It returns with the lock held.
 func (e *element) result(s *start, made any, err error, again *time.Duration, a *after) {
 	to := func(prev any) any {
 		switch {
@@ -199,7 +209,9 @@ func (e *element) result(s *start, made any, err error, again *time.Duration, a 
 		if !done && a.asking { // the equality function ended this goroutine: the result is a different one
 			go func() {
 				e.begins()
-				e.settleBuild(s, to, again, true, &after{landed: true})
+				b := after{landed: true}
+				e.settleBuild(s, to, again, true, &b)
+				e.c.settle(&b)
 			}()
 			e.spawned()
 		}
@@ -275,7 +287,8 @@ func (e *element) hiding(next any) {
 }
 
 // settleBuild makes what to makes of the state the outcome of the build of s, unless that is
-// over (rule C4). With different its data is not compared, and differs.
+// over (rule C4). With different its data is not compared, and differs. It returns with the lock
+// held.
 func (e *element) settleBuild(s *start, to step, again *time.Duration, different bool, a *after) {
 	t, gen := e.c.tree, s.gen
 	for e.point(); e.Gen() == gen; e.point() {
@@ -322,9 +335,7 @@ func (e *element) settleBuild(s *start, to step, again *time.Duration, different
 			}
 			e.Show()
 		}
-		e.c.settle(a)
 		return
 	}
 	t.mu.Lock() // what ended it may have been a look at what it watched, just now
-	e.c.settle(a)
 }

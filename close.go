@@ -79,7 +79,7 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	if c.turn != nil {
 		c.turn.changed, c.turn.used = 0, 0
 	}
-	if !c.inTurn() { // else it lets them go
+	if c.turn != nil && !c.turn.running { // else it lets them go
 		c.flushed()
 		c.flushed()
 	}

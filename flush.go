@@ -104,13 +104,10 @@ func (c *Container) waits(f flusher) bool {
 	return false
 }
 
-// flushed lets those go who have waited for a whole sweep, unless something was put off
-// that they have to wait for.
+// flushed lets those who wait go, if they have waited for a whole sweep, unless something was
+// put off that they have to wait for.
 func (c *Container) flushed() {
 	t := c.turn
-	if t == nil || !t.awaited() {
-		return
-	}
 	var left []flusher
 	for _, f := range t.flush {
 		if !f.swept {
@@ -128,11 +125,8 @@ func (c *Container) flushed() {
 // awaited reports whether there is a Flush that waits.
 func (t *turn) awaited() bool { return len(t.flush)+len(t.flushNext) > 0 }
 
-// flushes reports whether somebody can be let go.
+// flushes reports whether somebody who waits can be let go.
 func (c *Container) flushes() bool {
-	if c.turn == nil || !c.turn.awaited() {
-		return false
-	}
 	free := func(f flusher) bool { return !f.swept || !c.waits(f) }
 	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)
 }

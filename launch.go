@@ -46,26 +46,30 @@ func (e *element) launch(a *after) {
 	}
 }
 
-// run runs the build function, under a label and a region if that is asked for.
-func (s *start) run() {
-	s.begins()
-	e := s.e
-	if e.observed() {
+// run runs the build function. It is a frame to be found on the stack: see [flying].
+//
+//go:noinline
+func (s *start) run() (made any, err error) {
+	if s.e.observed() {
 		var a after
-		e.started(s.gen, s.reason, &a)
-		s.began = time.Now()
-		defer a.rethrow()
+		s.e.started(s.gen, s.reason, &a)
+		s.began, s.raise = time.Now(), a.raise
 	}
-	if !e.c.profiling {
-		s.call()
-		return
+	if s.e.c.profiling {
+		return s.profiled()
 	}
-	name := e.p.Name()
+	return s.call()
+}
+
+// profiled is call under a label and a region.
+func (s *start) profiled() (made any, err error) {
+	name := s.e.p.Name()
 	pprof.Do(s.ctx, pprof.Labels("weir.provider", name), func(ctx context.Context) {
 		defer trace.StartRegion(ctx, name).End()
 		s.ctx = ctx
-		s.call()
+		made, err = s.call()
 	})
+	return made, err
 }
 
 // forgetNext drops a build whose function was waiting for another to return.

@@ -18,7 +18,7 @@ func (c *Container) work() bool {
 
 // queued reports whether something is waiting for a turn to begin or go on.
 func (c *Container) queued() bool {
-	return c.queue.Work() || c.selves.Len() > 0 || c.usage.Len() > 0 || c.dying.Len() > 0 || c.flushes()
+	return c.queue.Work() || c.selves.Len() > 0 || c.usage.Len() > 0 || c.dying.Len() > 0 || c.turn != nil && c.turn.awaited() && c.flushes()
 }
 
 // settle does what was collected, runs turns where there is work and nobody else does, and
