@@ -38,7 +38,9 @@ func NewFamily[K comparable, P any, PP providerPtr[P]](create func(key K) PP, op
 
 func newFamily[K comparable, P any, PP providerPtr[P]](kind kindOf, create func(key K) PP, opts []ProviderOption) *Family[K, P] {
 	f := &Family[K, P]{opts: opts, members: make(map[K]weak.Pointer[P])}
-	newBase(&f.base, kind, nil, opts)
+	var at [1]uintptr
+	runtime.Callers(3, at[:])
+	newBase(&f.base, kind, nil, at[0], opts)
 	if create == nil {
 		misuse(&f.base, "NewFamily needs a create function")
 	}
