@@ -16,7 +16,7 @@ type after struct {
 	held    []*element  // to be let go when the lock is
 	raise   *PanicError // to be raised again when all is done (rule E3)
 	flying  bool        // an asynchronous build may wait for the call: no turn on this goroutine
-	landed  bool        // the call is that of a function that has returned
+	landed  bool        // the call is that of a function that has returned, though after a Goexit its frame is still there
 	asking  bool        // it is in a change detection of the user's
 	began   [2]*element // whose functions the call has started, the first ones: it is made inside none of these
 }
@@ -107,10 +107,10 @@ type start struct {
 	kind   asyncKind // whose function it is
 	gen    uint64
 	ctx    context.Context
-	err    error // what it fails with instead
+	err    error // what it fails with: instead of being called, or for its function did not return
 	reason BuildReason
 	began  time.Time   // when the function was called, if it is observed
-	raise  *PanicError // of an observer of that, to be raised again when all is done
+	raise  *PanicError // what an observer of its begin or end panicked with (rule E3)
 }
 
 // unlock lets go of the lock and does what was collected. It may be called with nothing

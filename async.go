@@ -47,7 +47,7 @@ func (e *element) succeeded() bool {
 // give publishes a snapshot, or tells those who want to hear of one that is the same. The
 // lock is held.
 func (e *element) give(next any, changed bool) {
-	e.kind().keepBack(e, next)
+	e.maker().keepBack(e, next)
 	e.host.release(changed)
 }
 
@@ -60,8 +60,8 @@ func isQuiet(err error) bool {
 // retried has the outcome of synchronous build gen, which was just computed, be retried if
 // the policy says so. The lock is not held.
 func (e *element) retried(gen uint64, a *after) {
-	next := e.kind().keptBack(e)
-	if next == nil || next.err == nil || next.load != atRest || !e.kind().identity().tries {
+	next := e.maker().keptBack(e)
+	if next == nil || next.err == nil || next.load != atRest || !e.maker().identity().tries {
 		return
 	}
 	if d, ok := e.retryIn(gen, next.err, a); ok {
@@ -72,7 +72,7 @@ func (e *element) retried(gen uint64, a *after) {
 
 // computed is the error of the synchronous build that was just computed, or nil.
 func (e *element) computed() error {
-	if next := e.kind().keptBack(e); next != nil && next.load == atRest {
+	if next := e.maker().keptBack(e); next != nil && next.load == atRest {
 		return next.err
 	}
 	return nil
@@ -82,14 +82,14 @@ func (e *element) computed() error {
 func (e *element) keepFailure(err error) {
 	prev := e.host.raw()
 	s, _ := asyncStateOf(prev)
-	e.kind().keepBack(e, e.kind().with(prev, s.failing(err)))
+	e.maker().keepBack(e, e.maker().with(prev, s.failing(err)))
 	e.news = true
 }
 
 // loading publishes the state of a build that starts, and reports whether it is news. The
 // lock is held.
 func (e *element) loading() bool {
-	if x, ok := e.kind().identity().settings().persist.(keeper); ok {
+	if x, ok := e.maker().identity().settings().persist.(keeper); ok {
 		x.life(Ref{e, e.Gen()}) // now, for what is written by hand before the function is called
 	}
 	prev := e.host.raw()
@@ -98,7 +98,7 @@ func (e *element) loading() bool {
 	if there && next.load == s.load && next.progress == s.progress {
 		return false // loading after loading with nothing new beside it (D8)
 	}
-	e.give(e.kind().with(prev, next), true)
+	e.give(e.maker().with(prev, next), true)
 	return true
 }
 
@@ -111,7 +111,7 @@ func (e *element) mayProgress(fraction float64) bool {
 func (e *element) progress(fraction float64) {
 	s := e.asyncState()
 	s.progress = fraction + 1
-	e.give(e.kind().with(e.host.raw(), s), true)
+	e.give(e.maker().with(e.host.raw(), s), true)
 }
 
 // stop keeps back, for release, the state of a build that was cancelled (keep: data from
@@ -129,35 +129,8 @@ func (e *element) stop(err error, keep bool) (settled bool) {
 		next.err = err
 		settled = true
 	}
-	e.kind().keepBack(e, e.kind().with(raw, next))
+	e.maker().keepBack(e, e.maker().with(raw, next))
 	return settled
-}
-
-// fly runs the build function of s and publishes what it comes to. The one has returned, with
-// all its frames, when the other begins: a new goroutine has little stack, and to copy it to
-// a larger place takes longer the more is on it.
-func (s *start) fly() {
-	s.begins()
-	made, err := s.run()
-	s.land(made, err)
-}
-
-// call runs the build function of s, and returns a panic as the error. What comes of one that
-// ends the goroutine is published here.
-func (s *start) call() (made any, err error) {
-	done := false
-	defer func() {
-		if !done {
-			r := recover()
-			err = panicked(s.kind.identity(), r).asError()
-			if r == nil { // Goexit: nobody goes on
-				s.land(nil, err)
-			}
-		}
-	}()
-	made, err = s.kind.call(s)
-	done = true
-	return made, err
 }
 
 // fail publishes err as the result of a build whose function is not run.
@@ -170,13 +143,16 @@ func (s *start) fail(err error) {
 // over (rule C4).
 func (s *start) land(made any, err error) {
 	e, gen := s.e, s.gen
-	a := after{landed: true, raise: s.raise}
+	a := after{landed: true}
 	if !s.began.IsZero() { // else its function was not called
 		e.finished(gen, s.reason, time.Since(s.began), err, &a)
+		if s.raise == nil {
+			s.raise, a.raise = a.raise, nil
+		}
 	}
 	e.returned(gen, &a)
 	if made == nil && err == nil {
-		e.settleBuild(s, s.ended, nil, false, &a)
+		e.conclude(s, s.ended, nil, false, &a)
 	} else {
 		var again *time.Duration
 		if d, ok := e.retryIn(gen, err, &a); ok {
@@ -188,7 +164,7 @@ func (s *start) land(made any, err error) {
 }
 
 // result publishes a result or an error; again is when the build is to be tried again, if
-// it is. It returns with the lock held.
+// it is. It returns with the lock held, as conclude does.
 func (e *element) result(s *start, made any, err error, again *time.Duration, a *after) {
 	to := func(prev any) any {
 		switch {
@@ -210,13 +186,13 @@ func (e *element) result(s *start, made any, err error, again *time.Duration, a 
 			go func() {
 				e.begins()
 				b := after{landed: true}
-				e.settleBuild(s, to, again, true, &b)
+				e.conclude(s, to, again, true, &b)
 				e.c.settle(&b)
 			}()
 			e.spawned()
 		}
 	}()
-	e.settleBuild(s, to, again, false, a)
+	e.conclude(s, to, again, false, a)
 	done = true
 }
 
@@ -286,10 +262,10 @@ func (e *element) hiding(next any) {
 	}
 }
 
-// settleBuild makes what to makes of the state the outcome of the build of s, unless that is
+// conclude makes what to makes of the state the outcome of the build of s, unless that is
 // over (rule C4). With different its data is not compared, and differs. It returns with the lock
-// held.
-func (e *element) settleBuild(s *start, to step, again *time.Duration, different bool, a *after) {
+// held: its frame is to be gone before a turn begins.
+func (e *element) conclude(s *start, to step, again *time.Duration, different bool, a *after) {
 	t, gen := e.c.tree, s.gen
 	for e.point(); e.Gen() == gen; e.point() {
 		prev := e.host.raw()

@@ -30,7 +30,7 @@ func (e *element) launch(a *after) {
 	e.Node.Publish(changed, false, false)
 	e.Show()
 	e.timed()
-	s := &start{e: e, kind: e.kind(), gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
+	s := &start{e: e, kind: e.maker(), gen: gen, ctx: l.context.Context, err: e.chased(), reason: e.reason}
 	c.occupy()
 	if r.flights == 0 || e.p.settings().overlap {
 		r.flights++
@@ -46,7 +46,26 @@ func (e *element) launch(a *after) {
 	}
 }
 
-// run runs the build function. It is a frame to be found on the stack: see [flying].
+// fly is the goroutine of a build: it runs the function, and publishes what that comes to when
+// all its frames are gone. A goroutine begins with little stack, and growing it copies what is
+// on it.
+func (s *start) fly() {
+	s.begins()
+	returned := false
+	defer func() {
+		if !returned { // Goexit; that a panic was recovered on its way does not end it
+			s.land(nil, s.err)
+		}
+		if s.raise != nil { // also when a listener that heard of the result has ended this goroutine
+			panic(s.raise)
+		}
+	}()
+	made, err := s.run()
+	returned = true
+	s.land(made, err)
+}
+
+// run tells observers and calls the function. It is a frame to be found on the stack: see [flying].
 //
 //go:noinline
 func (s *start) run() (made any, err error) {
@@ -69,6 +88,21 @@ func (s *start) profiled() (made any, err error) {
 		s.ctx = ctx
 		made, err = s.call()
 	})
+	return made, err
+}
+
+// call calls the function. A panic, or a Goexit, becomes the error; after the latter it does not
+// return.
+func (s *start) call() (made any, err error) {
+	done := false
+	defer func() {
+		if !done {
+			s.err = panicked(s.kind.identity(), recover()).asError() // recover returns nil for Goexit
+			err = s.err
+		}
+	}()
+	made, err = s.kind.call(s)
+	done = true
 	return made, err
 }
 

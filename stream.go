@@ -70,7 +70,7 @@ func (s *start) emit(result any) bool {
 	e.point()
 	if e.Gen() == gen {
 		a := after{flying: true}
-		e.settleBuild(s, func(any) any { return result }, nil, false, &a)
+		e.conclude(s, func(any) any { return result }, nil, false, &a)
 		e.c.settle(&a)
 		e.standby(gen)
 		a.rethrow()
