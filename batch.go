@@ -81,10 +81,10 @@ func (c *Container) Batch(fn func(tx *Tx)) {
 	fn(tx)
 	tx.end()
 	switch {
-	case tx.more != nil:
-		tx.more.commit(c)
-	case tx.one.p != nil: // nothing of it could be seen without the rest
-		tx.one.p.setAlone(c, &tx.one)
+	case tx.writes != nil:
+		tx.writes.commit(c)
+	case tx.only.p != nil: // nothing of it could be seen without the rest
+		tx.only.p.setAlone(c, &tx.only)
 	}
 }
 

@@ -257,12 +257,12 @@ func (d *drive) build(e *element) {
 	changed := d.compute(e, gen)
 	if e.observed() {
 		var err error
-		if e.future {
+		if e.fallible {
 			err = e.computed()
 		}
 		e.finished(gen, e.reason, time.Since(d.began), err, &d.own)
 	}
-	if e.future {
+	if e.fallible {
 		e.retried(gen, &d.own)
 	}
 	d.t.mu.Lock()
@@ -307,7 +307,7 @@ func (d *drive) rebuild(e *element) {
 // bare reports whether e has been built and has nothing but its value: no hooks, no context,
 // no failure, nobody who waits or observes, no cause of the next build but a dependency.
 func (e *element) bare() bool {
-	return e.life == nil && e.rare == nil && !e.future && e.fail == nil && e.builds > 0 && e.cause == 0 &&
+	return e.life == nil && e.rare == nil && !e.fallible && e.fail == nil && e.builds > 0 && e.cause == 0 &&
 		e.selfEnds == 0 && e.c.wanted == 0 && !e.Has(graph.InFlight)
 }
 
@@ -340,7 +340,7 @@ func (d *drive) reads() {
 //
 //go:noinline
 func (d *drive) compute(e *element, gen uint64) (changed bool) {
-	if e.depth%hop == hop-1 {
+	if e.depth == hop-1 {
 		return d.elsewhere(e, gen)
 	}
 	return e.host.compute(Ref{e, gen})
@@ -455,7 +455,7 @@ func (d *drive) waitFor(e *element) {
 			return
 		}
 	}
-	x := e.waiting()
+	x := e.awaited()
 	if x.wake == nil {
 		x.wake = make(chan struct{})
 	}

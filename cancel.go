@@ -250,7 +250,7 @@ func (e *element) cut(cause error, keep bool, a *after) {
 	t := e.c.tree
 	why := error(&causeError{e.p, cause})
 	switch {
-	case e.Gen() == 0 || !e.future:
+	case e.Gen() == 0 || !e.fallible:
 	case e.Phase() == graph.Building:
 		e.end(cause, a)
 		e.rare.stop, e.rare.keep = why, keep

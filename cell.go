@@ -8,7 +8,7 @@ import "sync/atomic"
 // cell is an element with its value: an immutable snapshot behind an atomic pointer, or a
 // small value in an atomic word, which costs no memory when it changes.
 type cell[S any] struct {
-	val   atomic.Pointer[S] // beside p and the node's word: all that a reader needs
+	val   atomic.Pointer[S] // beside p and the node's word: all that a Read needs
 	word  atomic.Uint64
 	e     element
 	as    *provider[S]                // the provider p, typed: it says whether the value is small
@@ -76,12 +76,13 @@ func (x *cell[S]) compute(ref Ref) bool {
 }
 
 func (x *cell[S]) release(changed bool) {
-	switch {
-	case x.as.pack != nil:
+	if x.as.pack != nil {
 		if changed {
 			x.keep(x.small)
 		}
 		return
+	}
+	switch {
 	case x.next == nil:
 	case changed:
 		x.publish(x.next)
@@ -130,7 +131,7 @@ func (x *cell[S]) wrote(v S) {
 
 // publish makes v the value, which is not small.
 func (x *cell[S]) publish(v *S) {
-	if x.e.life != nil || x.e.rare != nil || x.e.future {
+	if x.e.life != nil || x.e.rare != nil || x.e.fallible {
 		x.e.changing(v)
 	}
 	x.point()
@@ -172,7 +173,7 @@ func (x *cell[S]) holds(raw any) bool {
 	return at.val == v || at.val == nil && at.word == x.as.pack(*v)
 }
 
-func (x *cell[S]) maker() *base { return &x.from.Load().base }
+func (x *cell[S]) maker() impl { return x.from.Load().impl }
 
 func (x *cell[S]) switchTo(from impl) (was *base) {
 	return &x.from.Swap(from.(typed[S]).typed()).base

@@ -62,7 +62,7 @@ func (c *Container) inconsistent() error {
 		if e.dead {
 			fail(e, "dead, but in the table")
 		}
-		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && (e.waits == nil || e.waits.followUps == nil) && !c.waitedFor(e) {
+		if e.Wanted() && e.Active() && e.Has(graph.Stale) && !e.Has(graph.Blocked) && !e.Queued() && e.Phase() == graph.Built && !e.putOff() && !c.waitedFor(e) {
 			fail(e, "stale and wanted, but not queued (%d walkers, reason %v, life %v)", e.walkers, e.reason, e.life != nil)
 		}
 	}

@@ -76,12 +76,12 @@ func (c *Container) closeLocked(shut []*Container, a *after) []*Container {
 	}
 	c.usage, c.dying, c.selves = graph.List[*element]{}, graph.List[*element]{}, graph.List[selfCall]{}
 	c.timers, c.postponed = nil, nil
-	if c.turn != nil {
-		c.turn.changed, c.turn.used = 0, 0
-	}
-	if c.turn != nil && !c.turn.running { // else it lets them go
-		c.flushed()
-		c.flushed()
+	if t := c.turn; t != nil {
+		t.changed, t.used = 0, 0
+		if !t.running { // else it lets them go
+			c.flushed() // those of this sweep,
+			c.flushed() // and those who came during it
+		}
 	}
 	if c.alarm != nil {
 		c.alarm.Stop()

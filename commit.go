@@ -23,7 +23,7 @@ func (e *element) exhausted() {
 // failed commits a synchronous build that ended with fail: a kept panic, or the error of a
 // kind that can fail.
 func (e *element) failed(fail *PanicError, a *after) {
-	if e.future {
+	if e.fallible {
 		e.keepFailure(fail.asError())
 		e.commit(true, nil, a)
 		return
@@ -43,7 +43,7 @@ func (e *element) begin(by *element) (gen uint64) {
 		e.lived() // so that its end is told
 		e.more()  // and its times are kept
 	}
-	if e.p.settings().timeout > 0 || e.future && e.retryPolicy() != nil {
+	if e.p.settings().timeout > 0 || e.fallible && e.retryPolicy() != nil {
 		e.more()
 	}
 	if e.rare != nil {
@@ -100,7 +100,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 				if e.Gen() != 0 { // else it was outdated already: the retry has gone with it
 					e.retryAt(r.retryIn)
 				}
-			} else if e.future && !e.async && e.succeeded() {
+			} else if e.fallible && !e.async && e.succeeded() {
 				r.attempts = 0
 			}
 		}
@@ -113,7 +113,7 @@ func (e *element) commit(changed bool, fail *PanicError, a *after) {
 		e.selfEnds, e.rare.self = 0, nil
 		e.detach(e.rare.over, a)
 		t.graph.Judge(&e.Node)
-		if e.future {
+		if e.fallible {
 			e.keepFailure(fail.asError())
 			e.publish(true, nil, a)
 		} else {
@@ -148,7 +148,7 @@ func (e *element) publish(changed bool, fail *PanicError, a *after) {
 		e.host.release(false)
 	}
 	e.fail = fail
-	e.Node.Publish(changed, changed && (!e.future || e.news), fail != nil)
+	e.Node.Publish(changed, changed && (!e.fallible || e.news), fail != nil)
 	e.point()
 	e.Show()
 	if changed && !e.async {

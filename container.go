@@ -19,7 +19,7 @@ type tree struct {
 	frames    [frames]uintptr          // where the functions begin that the stack is searched for
 	writes    uint64                   // from outside: Set, Batch, Invalidate, Cancel
 	spare     []*drive                 // not in use
-	staging   atomic.Pointer[staging]  // room for the next batch that writes more than one state, if no batch has it
+	staging   atomic.Pointer[staging]  // room for a batch of several states, while none has it
 	runs      int                      // of OnDispose hooks, under way
 	hooked    []*hookWait              // those that wait for a build
 	saves     map[storedKey]*slot      // of persisted states

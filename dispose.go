@@ -186,22 +186,20 @@ func (e *element) ended(last bool, panics []hookPanic) {
 // woken wakes whoever waits for e's build, or the end of one, and queues what a turn put
 // off because of it.
 func (e *element) woken() {
-	w := e.waits
-	if w == nil {
+	s := e.sequel
+	if s == nil {
 		return
 	}
-	e.waits = nil
-	if w.wake != nil {
-		close(w.wake)
+	e.sequel = nil
+	if s.wake != nil {
+		close(s.wake)
 	}
-	if w.followUps == nil {
+	if s.followUps == nil {
 		return
 	}
 	var first *followUp // they come back in the order in which they were put off
-	for x := w.followUps; x != nil; {
-		next := x.next
-		x.next, first = first, x
-		x = next
+	for x := s.followUps; x != nil; {
+		x.next, first, x = first, x, x.next
 	}
 	for x := first; x != nil; x = x.next {
 		n := x.n

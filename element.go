@@ -21,9 +21,9 @@ type element struct {
 	life      *life       // what the live build owns; nil for a plain value
 	fail      *PanicError // what the last synchronous build ended with, if not with a value
 	listeners listeners
-	waits     *waits // who waits for the build that is running, or its end; made by the first
-	drives    *drive // what its build waits for or runs: the edges of the search for cycles
-	times     *times // never nil for what is AutoDispose or has a rare part
+	sequel    *sequel // of the build that is running, or of its end; nil if nobody waits for that
+	drives    *drive  // what its build waits for or runs: the edges of the search for cycles
+	times     *times  // never nil for what is AutoDispose or has a rare part
 	rare      *rare
 
 	newest   uint64 // the newest build, over or not
@@ -31,11 +31,11 @@ type element struct {
 	walkers  int32       // readers that are bringing it up to date
 	holds    int32       // builds that are about to watch it, and count as active users
 	selfEnds int32       // how many synchronous builds in a row were ended by themselves, or from inside another
-	filled   atomic.Bool // the cell has a small value: it is here because here is room
-	depth    int16       // of nested first builds, less than hop
+	filled   atomic.Bool // the word of the cell is its value; the cell's, kept here where it takes no room
+	depth    int16       // of nested first builds on this stack: less than hop
 	cause    endCause
 	reason   BuildReason // of the newest build
-	future   bool        // its kind can fail, and is an [asyncKind]
+	fallible bool        // its kind can fail: what makes it is an [asyncKind]
 	async    bool        // its build function has a goroutine of its own
 	news     bool        // its synchronous build has a result other than the last (rule D10)
 	dead     bool        // out of the table
@@ -44,10 +44,10 @@ type element struct {
 	ending   int8 // ends whose hooks are running
 }
 
-// waits is who is to be told when the build of an element that is running, or its end, is done.
-type waits struct {
-	wake      chan struct{} // closed then; made by the first goroutine that waits
-	followUps *followUp     // what turns want brought up to date then
+// sequel is what there is to do when the build of an element, or the end of one, is done.
+type sequel struct {
+	wake      chan struct{} // to be closed; made by the first goroutine that waits
+	followUps *followUp     // to be brought up to date: what turns have put off
 }
 
 // followUp is one of the elements that turns have put off until another is built, the
@@ -74,7 +74,7 @@ type rare struct {
 	over      error       // why the synchronous build in progress was ended
 	stop      error       // it was stopped by Cancel or Timeout: publish this instead of building again
 	keep      bool        // it was Cancel
-	resolvers int32       // calls of Resolve that wait, or runs of a mutation
+	resolvers int32       // calls of Resolve that wait, and runs of mutations
 	self      *PanicError // its synchronous build has ended itself too often: keep this instead
 	ends      []end       // the last builds that were ended
 	writes    uint64      // of the tree, when reloads was last 0
@@ -124,15 +124,18 @@ func (t *times) anew() {
 	}
 }
 
-// waiting is the waits of e, made when they are first needed.
-func (e *element) waiting() *waits {
-	if e.waits == nil {
-		e.waits = &waits{}
+// awaited returns e's sequel, made when it is first needed. The lock is held.
+func (e *element) awaited() *sequel {
+	if e.sequel == nil {
+		e.sequel = &sequel{}
 	}
-	return e.waits
+	return e.sequel
 }
 
-// resolving is how many calls of Resolve wait, or runs of a mutation.
+// putOff reports whether a turn comes back to something when e is built.
+func (e *element) putOff() bool { return e.sequel != nil && e.sequel.followUps != nil }
+
+// resolving is how many calls of Resolve wait, and runs of mutations.
 func (e *element) resolving() int {
 	if e.rare == nil {
 		return 0
@@ -163,8 +166,8 @@ type host interface {
 	look() look
 	// holds reports whether raw, which raw once returned, is a snapshot of the value still.
 	holds(raw any) bool
-	// maker is what makes the value: the provider, or its override.
-	maker() *base
+	// maker is the provider, or the override, that makes the value.
+	maker() impl
 	// switchTo has from make the value from now on; no build of e is running, or it is over. It
 	// returns what made the value so far.
 	switchTo(from impl) (was *base)
@@ -201,7 +204,7 @@ func (e *element) init(c *Container, p *base, i impl) {
 			e.more() // with its times, which one of a plain value has been made with
 		}
 	}
-	if e.future && (p.kind == streamKind || p.kind == streamNotifierKind || e.retryPolicy() != nil) {
+	if e.fallible && (p.kind == streamKind || p.kind == streamNotifierKind || e.retryPolicy() != nil) {
 		e.Set(graph.Usage) // emit and a retry wait for listeners; by the kind: an override may be exchanged
 	}
 	if e.observed() {
@@ -212,12 +215,12 @@ func (e *element) init(c *Container, p *base, i impl) {
 
 // madeBy notes that i makes e's builds from now on.
 func (e *element) madeBy(i impl) {
-	_, e.future = i.(asyncKind)
+	_, e.fallible = i.(asyncKind)
 	e.async = i.identity().async
 }
 
-// kind is what makes an AsyncValue of e's; only of a future.
-func (e *element) kind() asyncKind { return e.host.maker().impl.(asyncKind) }
+// maker is what makes e's AsyncValue: of an e that can fail.
+func (e *element) maker() asyncKind { return e.host.maker().(asyncKind) }
 
 // changing sees to what must be done before next is published, a snapshot. The lock is held.
 func (e *element) changing(next any) {
@@ -225,7 +228,7 @@ func (e *element) changing(next any) {
 	if r := e.rare; r != nil && r.saving != nil {
 		r.saving.publish(next)
 	}
-	if e.future {
+	if e.fallible {
 		e.hiding(next)
 	}
 }

@@ -36,11 +36,12 @@ func NewFamily[K comparable, P any, PP providerPtr[P]](create func(key K) PP, op
 	return newFamily(familyKind, create, opts)
 }
 
+// newFamily is NewFamily; its caller is the constructor.
 func newFamily[K comparable, P any, PP providerPtr[P]](kind kindOf, create func(key K) PP, opts []ProviderOption) *Family[K, P] {
 	f := &Family[K, P]{opts: opts, members: make(map[K]weak.Pointer[P])}
-	var at [1]uintptr
-	runtime.Callers(3, at[:])
-	newBase(&f.base, kind, nil, at[0], opts)
+	var pc [1]uintptr // as in provider.init
+	runtime.Callers(3, pc[:])
+	newBase(&f.base, kind, nil, pc[0], opts)
 	if create == nil {
 		misuse(&f.base, "NewFamily needs a create function")
 	}

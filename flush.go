@@ -65,8 +65,8 @@ type flusher struct {
 // postpone puts n off until the build of e is done: [element.woken] has a turn come back to
 // it then, and a Flush waits for that. The lock is held.
 func (c *Container) postpone(n *graph.Node, e *element) {
-	w := e.waiting()
-	w.followUps = &followUp{n, w.followUps}
+	x := e.awaited()
+	x.followUps = &followUp{n, x.followUps}
 	if len(c.postponed) >= c.tidyAt { // not each time: there may be thousands
 		maps.DeleteFunc(c.postponed, func(n *graph.Node, _ uint64) bool { return moot(n) })
 		c.tidyAt = 2*len(c.postponed) + 16
@@ -104,9 +104,15 @@ func (c *Container) waits(f flusher) bool {
 	return false
 }
 
-// flushed lets those who wait go, if they have waited for a whole sweep, unless something was
-// put off that they have to wait for.
+// flushed lets those go who have waited for a whole sweep, unless something was put off that
+// they have to wait for. There is a turn.
 func (c *Container) flushed() {
+	if c.turn.awaited() { // mostly nobody waits, and the frame of the rest is large
+		c.letFlushesGo()
+	}
+}
+
+func (c *Container) letFlushesGo() {
 	t := c.turn
 	var left []flusher
 	for _, f := range t.flush {
@@ -125,7 +131,7 @@ func (c *Container) flushed() {
 // awaited reports whether there is a Flush that waits.
 func (t *turn) awaited() bool { return len(t.flush)+len(t.flushNext) > 0 }
 
-// flushes reports whether somebody who waits can be let go.
+// flushes reports whether somebody can be let go. There is a turn.
 func (c *Container) flushes() bool {
 	free := func(f flusher) bool { return !f.swept || !c.waits(f) }
 	return slices.ContainsFunc(c.turn.flush, free) || slices.ContainsFunc(c.turn.flushNext, free)

@@ -27,8 +27,8 @@ func TestListenersKeepTheirOrderHoweverManyComeAndGo(t *testing.T) {
 			want = slices.Delete(want, k, k+1)
 		}
 		slots := l.appendTo(nil)
-		if gaps := len(slots) - len(want); l.crowd != nil {
-			require.EqualValues(t, l.crowd.left, gaps)
+		if gaps := len(slots) - len(want); l.list != nil {
+			require.EqualValues(t, l.list.left, gaps)
 		} else {
 			require.Zero(t, gaps)
 		}
@@ -48,5 +48,5 @@ func TestListenersKeepTheirOrderHoweverManyComeAndGo(t *testing.T) {
 		want = want[1:]
 	}
 	require.Nil(t, l.last())
-	require.True(t, l.crowd == nil || cap(l.crowd.subs) <= 64, "an element that had many once does not keep room for them")
+	require.True(t, l.list == nil || cap(l.list.subs) <= 64, "an element that had many once does not keep room for them")
 }

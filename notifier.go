@@ -250,7 +250,7 @@ func notifierOf[N any](at place, p *base) N {
 		fail = e.rare.unmade // create has failed: there is none to be had
 	}
 	if have == nil && !closed && fail == nil {
-		gen, kind := e.newest, e.kind()
+		gen, kind := e.newest, e.maker()
 		c.tree.unlock(&a) // an asynchronous build is about to make it: who comes first does
 		have = made(e, gen, kind, by, &a)
 		c.tree.mu.Lock()

@@ -408,7 +408,7 @@ func (x *outlook) deliver(fail *PanicError) {
 			}
 		})
 	}
-	if _, async := e.p.impl.(asyncKind); !async { // not e.future, which an override may exchange meanwhile
+	if _, async := e.p.impl.(asyncKind); !async { // not e.fallible, which an override may exchange meanwhile
 		return
 	}
 	if v, ok := x.last.(interface {

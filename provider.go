@@ -285,11 +285,12 @@ type provider[S any] struct {
 	build      func(ref Ref) S   // nil for asynchronous kinds
 }
 
-// init fills in a provider; the constructor is its caller.
+// init fills in a provider. Its caller is the constructor, and where that is called p was
+// declared.
 func (p *provider[S]) init(kind kindOf, i decider, opts []ProviderOption) {
-	var at [1]uintptr // here, and not in newBase: each frame more to pass takes 20 ns
-	runtime.Callers(3, at[:])
-	newBase(&p.base, kind, i, at[0], opts)
+	var pc [1]uintptr // looked for here, not in newBase: each frame to pass takes 20 ns
+	runtime.Callers(3, pc[:])
+	newBase(&p.base, kind, i, pc[0], opts)
 	i.decide()
 }
 

@@ -139,7 +139,7 @@ func (e *element) info() ElementInfo {
 		}
 	}
 	info.Failed = e.fail != nil
-	if e.future {
+	if e.fallible {
 		s := e.asyncState()
 		info.Failed = s.err != nil && s.resting()
 	}

@@ -58,14 +58,13 @@ type subMore struct {
 
 // listeners are those of one element in order of subscription. The zero value is ready.
 type listeners struct {
-	one   *sub // the only one, if there is no crowd
-	crowd *crowd
+	only *sub     // nil if there is a list
+	list *subList // made for the second; stays until it is empty, and longer if it is small
 }
 
-// crowd is what an element has that has had more than one listener at a time.
-// A slice, not a list that is linked through them: a turn copies it to call them, and
-// following the links through memory took as long as the calls.
-type crowd struct {
+// subList is a list of listeners: a slice, not linked through them, for a turn copies it to call
+// them, and following the links through memory took as long as the calls.
+type subList struct {
 	subs []*sub // nil where one has left
 	left int32  // how many have
 	weak int32  // of those that are there
@@ -73,32 +72,32 @@ type crowd struct {
 
 func (l *listeners) add(s *sub) {
 	switch {
-	case l.crowd != nil:
-		l.crowd.add(s)
-	case l.one != nil:
-		l.crowd = &crowd{}
-		l.crowd.add(l.one)
-		l.crowd.add(s)
-		l.one = nil
+	case l.list != nil:
+		l.list.add(s)
+	case l.only != nil:
+		l.list = &subList{}
+		l.list.add(l.only)
+		l.list.add(s)
+		l.only = nil
 	default:
-		l.one = s
+		l.only = s
 	}
 }
 
 func (l *listeners) remove(s *sub) {
-	if l.crowd == nil {
-		l.one = nil
-	} else if l.crowd.remove(s); len(l.crowd.subs) == 0 && cap(l.crowd.subs) > 64 {
-		l.crowd = nil
+	if l.list == nil {
+		l.only = nil
+	} else if l.list.remove(s); len(l.list.subs) == 0 && cap(l.list.subs) > 64 {
+		l.list = nil
 	}
 }
 
 // all calls yield for each, first to last; yield must not remove any.
 func (l *listeners) all(yield func(*sub) bool) {
-	if l.one != nil {
-		yield(l.one)
-	} else if l.crowd != nil {
-		for _, s := range l.crowd.subs {
+	if l.only != nil {
+		yield(l.only)
+	} else if l.list != nil {
+		for _, s := range l.list.subs {
 			if s != nil && !yield(s) {
 				return
 			}
@@ -108,30 +107,32 @@ func (l *listeners) all(yield func(*sub) bool) {
 
 // appendTo appends them to to, with nil where one has left.
 func (l *listeners) appendTo(to []*sub) []*sub {
-	if l.crowd != nil {
-		return append(to, l.crowd.subs...)
-	} else if l.one != nil {
-		return append(to, l.one)
+	switch {
+	case l.list != nil:
+		return append(to, l.list.subs...)
+	case l.only != nil:
+		return append(to, l.only)
 	}
 	return to
 }
 
 // last is the latest, nil if there is none.
 func (l *listeners) last() *sub {
-	if l.crowd == nil {
-		return l.one
-	} else if k := len(l.crowd.subs); k > 0 {
-		return l.crowd.subs[k-1] // remove leaves no gap at the end
+	if l.list == nil {
+		return l.only
+	}
+	if k := len(l.list.subs); k > 0 {
+		return l.list.subs[k-1] // remove leaves no gap at the end
 	}
 	return nil
 }
 
 // weak reports whether there is a weak one.
 func (l *listeners) weak() bool {
-	return l.one != nil && l.one.weak || l.crowd != nil && l.crowd.weak > 0
+	return l.only != nil && l.only.weak || l.list != nil && l.list.weak > 0
 }
 
-func (l *crowd) add(s *sub) {
+func (l *subList) add(s *sub) {
 	s.at = int32(len(l.subs))
 	l.subs = append(l.subs, s)
 	if s.weak {
@@ -139,7 +140,7 @@ func (l *crowd) add(s *sub) {
 	}
 }
 
-func (l *crowd) remove(s *sub) {
+func (l *subList) remove(s *sub) {
 	l.subs[s.at] = nil
 	l.left++
 	if s.weak {

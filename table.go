@@ -8,7 +8,7 @@ package weir
 import "sync/atomic"
 
 type table struct {
-	slots []atomic.Pointer[element] // a power of two, never full
+	slots []atomic.Pointer[element] // a power of two, at most half used: a probe that finds nothing loads every element that it passes
 }
 
 // gone marks a slot whose element was deleted: a probe goes on past it.
@@ -62,7 +62,7 @@ func (es *elements) grow(old *table) *table {
 		n *= 2
 	}
 	var t *table
-	if n == 8 { // a child mostly needs no more: one allocation for both
+	if n == 8 { // room for four, and a child mostly needs no more: one allocation for both
 		few := &struct {
 			table
 			room [8]atomic.Pointer[element]

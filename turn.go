@@ -146,13 +146,9 @@ func (c *Container) swept(a *after) verdict {
 	}
 	t.sweeps++
 	t.forget()
-	if t.awaited() { // mostly nobody does, and the frame of flushed is large
-		c.flushed()
-	}
+	c.flushed()
 	if !c.work() {
-		if t.awaited() {
-			c.flushed()
-		}
+		c.flushed()
 		c.tree.check(c)
 		t.running = false
 		t.suspect = nil

@@ -11,17 +11,17 @@ import (
 // staged; everything else is as in the container. Once the batch is over, using it is a
 // *UsageError (rule D7).
 type Tx struct {
-	c    *Container
-	mu   sync.Mutex // guards what follows until the batch is over: a Tx may be used by several goroutines
-	over atomic.Bool
-	one  staged   // the first write, if there is no other
-	more *staging // all of them else
+	c      *Container
+	over   atomic.Bool // set under mu
+	mu     sync.Mutex  // guards what follows until over: several goroutines may use a Tx
+	only   staged      // the write, while there is one at most
+	writes *staging    // all of them, from the second on; nil until then
 }
 
 func (*Tx) scope() {}
 
-// staging is room for the writes of a batch. A Tx is new each time, for whoever was given it may
-// keep it; this is used again by the next batch of the tree.
+// staging is room for the writes of a batch of several states. Whoever was given a Tx may keep
+// it, so that is new each time; this is the next batch's.
 type staging struct {
 	all   []staged
 	index map[written]int // where each is, of more than few
@@ -44,7 +44,7 @@ type written struct {
 // staged is one state's write to come.
 type staged struct {
 	c    *Container // where it is
-	p    writable   // nil if there is none
+	p    writable   // nil: no write
 	next any        // a pointer to the value, nil for a small one
 	word uint64     // a small one
 	by   *seat      // the notifier that it was written through, if it was
@@ -56,8 +56,8 @@ func (tx *Tx) usable(p *base, op string) {
 	}
 }
 
-// hold takes the lock of a tx that is not over.
-func (tx *Tx) hold(p *base, op string) {
+// lock takes the lock of tx; one that is over is a *UsageError.
+func (tx *Tx) lock(p *base, op string) {
 	tx.mu.Lock()
 	if tx.over.Load() {
 		tx.mu.Unlock()
@@ -72,15 +72,15 @@ func (tx *Tx) end() {
 	tx.mu.Unlock()
 }
 
-// close forgets the writes, also those of a function that has not returned, and lets another
-// batch have their room.
+// close ends tx if its function has panicked, forgets the writes, and lets another batch have
+// their room.
 func (tx *Tx) close() {
 	if !tx.over.Load() {
 		tx.end()
 	}
-	tx.one = staged{}
-	if s := tx.more; s != nil {
-		tx.more = nil
+	tx.only = staged{}
+	if s := tx.writes; s != nil {
+		tx.writes = nil
 		s.clear()
 		tx.c.tree.staging.Store(s)
 	}
@@ -88,7 +88,7 @@ func (tx *Tx) close() {
 
 // staged returns what was staged for p, if something was.
 func (tx *Tx) staged(c *Container, p *base) (w staged, ok bool) {
-	tx.hold(p, "a read")
+	tx.lock(p, "a read")
 	defer tx.mu.Unlock()
 	if at := tx.find(c, p); at != nil {
 		return *at, true
@@ -98,42 +98,45 @@ func (tx *Tx) staged(c *Container, p *base) (w staged, ok bool) {
 
 // find returns p's write, or nil.
 func (tx *Tx) find(c *Container, p *base) *staged {
-	if tx.more != nil {
-		return tx.more.find(c, p)
-	} else if w := &tx.one; w.p != nil && w.of(c, p) {
-		return w
+	switch {
+	case tx.writes != nil:
+		return tx.writes.find(written{c, p})
+	case tx.only.p != nil && tx.only.what() == (written{c, p}):
+		return &tx.only
 	}
 	return nil
 }
 
-// add makes room for p's write, the first of it.
+// add returns room for p's write, which has none yet. It holds until the next add.
 func (tx *Tx) add(c *Container, p writable) *staged {
-	if tx.more == nil && tx.one.p == nil {
-		tx.one.c, tx.one.p = c, p
-		return &tx.one
+	switch {
+	case tx.writes != nil:
+		return tx.writes.add(c, p)
+	case tx.only.p == nil:
+		tx.only.c, tx.only.p = c, p
+		return &tx.only
 	}
-	if tx.more == nil {
-		if tx.more = tx.c.tree.staging.Swap(nil); tx.more == nil {
-			tx.more = &staging{}
-		}
-		*tx.more.add(tx.one.c, tx.one.p) = tx.one
-		tx.one = staged{}
+	s := tx.c.tree.staging.Swap(nil)
+	if s == nil {
+		s = &staging{}
 	}
-	return tx.more.add(c, p)
+	*s.add(tx.only.c, tx.only.p) = tx.only
+	tx.only, tx.writes = staged{}, s
+	return s.add(c, p)
 }
 
-// of reports whether w is p's, in c.
-func (w *staged) of(c *Container, p *base) bool { return w.c == c && w.p.identity() == p }
+// what is what w writes.
+func (w *staged) what() written { return written{w.c, w.p.identity()} }
 
-func (s *staging) find(c *Container, p *base) *staged {
+func (s *staging) find(what written) *staged {
 	if len(s.index) > 0 {
-		if i, ok := s.index[written{c, p}]; ok {
+		if i, ok := s.index[what]; ok {
 			return &s.all[i]
 		}
 		return nil
 	}
 	for i := range s.all {
-		if w := &s.all[i]; w.of(c, p) {
+		if w := &s.all[i]; w.what() == what {
 			return w
 		}
 	}
@@ -148,13 +151,13 @@ func (s *staging) add(c *Container, p writable) *staged {
 	s.all = append(s.all, staged{c: c, p: p})
 	switch {
 	case i > few:
-		s.index[written{c, p.identity()}] = i
+		s.index[s.all[i].what()] = i
 	case i == few:
 		if s.index == nil {
 			s.index = make(map[written]int)
 		}
 		for i := range s.all {
-			s.index[written{s.all[i].c, s.all[i].p.identity()}] = i
+			s.index[s.all[i].what()] = i
 		}
 	}
 	return &s.all[i]
@@ -189,7 +192,7 @@ func stage[T any](at place, p *provider[T], f func(T) T, next T) T {
 			}
 			v = f(last)
 		}
-		tx.hold(&p.base, "a write")
+		tx.lock(&p.base, "a write")
 		w := tx.find(c, &p.base)
 		if f != nil && (before != (w != nil) || before && *w != old) {
 			tx.mu.Unlock()

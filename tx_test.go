@@ -86,7 +86,7 @@ func TestP6BatchesInsideOneAnother(t *testing.T) {
 	// In the function of a batch, in a listener of its turn, and on another goroutine meanwhile: each has writes of its own. Planted bug:
 	// the inner one stages where the outer one does.
 	c := newContainer(t)
-	a, b, d, e := listenState(1), listenState(1), listenState(1), listenState(1)
+	a, b, d, e, f := listenState(1), listenState(1), listenState(1), listenState(1), listenState(1)
 	weir.Listen(c, b, func(_, next int) {
 		c.Batch(func(tx *weir.Tx) {
 			require.Equal(t, 1, weir.Read(tx, d))
@@ -94,8 +94,10 @@ func TestP6BatchesInsideOneAnother(t *testing.T) {
 			e.Set(tx, next)
 		})
 	})
+	c.Batch(func(tx *weir.Tx) { a.Set(tx, 1); e.Set(tx, 1) }) // leaves its room for the next
 	c.Batch(func(tx *weir.Tx) {
 		a.Set(tx, 2)
+		f.Set(tx, 2) // from the second on they are in that room
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			c.Batch(func(tx *weir.Tx) { require.Equal(t, 1, weir.Read(tx, a)); a.Set(tx, 3); e.Set(tx, 3) })
@@ -105,53 +107,60 @@ func TestP6BatchesInsideOneAnother(t *testing.T) {
 			require.Equal(t, 2, weir.Read(tx, a))
 			require.Equal(t, 3, weir.Read(in, a))
 			e.Set(in, 4)
+			f.Set(in, 4)
+			require.Equal(t, 2, weir.Read(tx, f))
 		})
-		require.Equal(t, []int{3, 4}, []int{weir.Read(c, a), weir.Read(c, e)})
+		require.Equal(t, []int{3, 4, 4}, []int{weir.Read(c, a), weir.Read(c, e), weir.Read(c, f)})
 		b.Set(tx, 7)
 	})
-	require.Equal(t, []int{2, 7, 7, 7}, []int{weir.Read(c, a), weir.Read(c, b), weir.Read(c, d), weir.Read(c, e)})
+	require.Equal(t, []int{2, 7, 7, 7, 2}, []int{weir.Read(c, a), weir.Read(c, b), weir.Read(c, d), weir.Read(c, e), weir.Read(c, f)})
 }
 
 func TestD7ATxIsOverThoughAnotherBatchIsRunning(t *testing.T) {
-	// What was staged through it is where the other stages now. Planted bug: it is over only until the next batch begins.
+	// What was staged through it was where the other stages now. Planted bug: it is over only until the next batch begins.
 	c := newContainer(t)
-	a, b := listenState(1), listenState(1)
+	a, b, d := listenState(1), listenState(1), listenState(1)
 	var kept *weir.Tx
-	c.Batch(func(tx *weir.Tx) { kept = tx; a.Set(tx, 2) })
+	c.Batch(func(tx *weir.Tx) { kept = tx; a.Set(tx, 2); d.Set(tx, 2) })
 	c.Batch(func(tx *weir.Tx) {
 		b.Set(tx, 2)
+		d.Set(tx, 3)
 		misuse(t, "Set", func() { a.Set(kept, 3) }, "Batch")
 		misuse(t, "Update", func() { b.Update(kept, func(v int) int { return v + 1 }) }, "Batch")
 		misuse(t, "Read", func() { weir.Read(kept, b) }, "Batch")
 	})
-	require.Equal(t, []int{2, 2}, []int{weir.Read(c, a), weir.Read(c, b)})
+	require.Equal(t, []int{2, 2, 3}, []int{weir.Read(c, a), weir.Read(c, b), weir.Read(c, d)})
 }
 
 func TestMemoryABatchLetsGoOfWhatItHasWritten(t *testing.T) {
-	// The values, the states, and a child that it was a batch of. Planted bugs: leave the writes where they were staged; keep the Tx there.
+	// The values, the states, and a child that it was a batch of. Planted bugs: give the room back
+	// with the writes in it; leave the only write in its Tx, which somebody may keep.
 	root := newContainer(t)
 	other := listenState(1)
 	weir.Listen(root, other, nil)
 	for _, n := range []int{1, 2, 40} {
 		var value weak.Pointer[big]
 		var container weak.Pointer[weir.Container]
-		func() {
+		tx := func() (kept *weir.Tx) {
 			child := weir.NewContainer(weir.WithParent(root))
 			container = weak.Make(child)
 			v := &big{n: n}
 			value = weak.Make(v)
 			child.Batch(func(tx *weir.Tx) {
+				kept = tx
 				for range n {
 					weir.NewStateProvider(func(weir.Ref) *big { return nil }, weir.AutoDispose()).Set(tx, v)
 				}
 			})
 			child.Close()
+			return kept
 		}()
 		root.DisposeUnused()
 		for i := range 3 { // other turns: the last one's buffers are emptied by the next
 			other.Set(root, 10*n+i)
 		}
 		freed(t, fmt.Sprint("what was written, ", n), value)
+		runtime.KeepAlive(tx)
 		freed(t, "the closed child", container)
 	}
 }
