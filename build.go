@@ -455,7 +455,7 @@ func (d *drive) waitFor(e *element) {
 			return
 		}
 	}
-	x := e.awaited()
+	x := e.ensuing()
 	if x.wake == nil {
 		x.wake = make(chan struct{})
 	}

@@ -124,8 +124,8 @@ func (t *times) anew() {
 	}
 }
 
-// awaited returns e's sequel, made when it is first needed. The lock is held.
-func (e *element) awaited() *sequel {
+// ensuing returns e's sequel, made when it is first needed. The lock is held.
+func (e *element) ensuing() *sequel {
 	if e.sequel == nil {
 		e.sequel = &sequel{}
 	}

@@ -65,7 +65,7 @@ type flusher struct {
 // postpone puts n off until the build of e is done: [element.woken] has a turn come back to
 // it then, and a Flush waits for that. The lock is held.
 func (c *Container) postpone(n *graph.Node, e *element) {
-	x := e.awaited()
+	x := e.ensuing()
 	x.followUps = &followUp{n, x.followUps}
 	if len(c.postponed) >= c.tidyAt { // not each time: there may be thousands
 		maps.DeleteFunc(c.postponed, func(n *graph.Node, _ uint64) bool { return moot(n) })
