@@ -61,16 +61,18 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	b := out.usable("Listen")
 	at := scopeOf(s, b, "Listen")
 	l := listeningOf(b, opts)
-	x = &Subscription[S]{c: at.c, fn: fn}
-	if out.part != nil {
-		x.sel = &subSelect[S]{src: out}
-	}
+	x = &Subscription[S]{fn: fn}
 	x.self, x.weak = x, l.weak
-	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c {
-		x.more = &subMore{ref: at.ref, via: at.via, onError: l.onError}
+	var more *subMore
+	if l.onError != nil || at.ref.e != nil || at.via != nil && at.via != at.c || out.part != nil {
+		more = &subMore{ref: at.ref, via: at.via, onError: l.onError}
 		if l.loop != nil {
-			x.more.done = l.loop.done
+			more.done = l.loop.done
 		}
+		if out.part != nil {
+			more.sel = &subSelect[S]{src: out, c: at.c}
+		}
+		x.more.Store(more)
 	}
 	x.state.Store(subArriving)
 	var a after
@@ -84,7 +86,11 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		if e != nil {
 			e.leave()
 		}
-		x.sel = &subSelect[S]{src: out} // there is no element to say what it is
+		if more == nil {
+			more = &subMore{ref: at.ref, via: at.via}
+		}
+		more.sel = &subSelect[S]{src: out, c: c} // there is no element to say what it is
+		x.more.Store(more)
 		x.detach()
 		x.forget()
 		c.done(&a)
@@ -93,7 +99,7 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 	by := at.ref.builder()
 	if l.loop != nil {
 		by = l.loop.builder()
-		x.more.steady = l.loop.inside && by != nil && by == at.ref.e && by.Phase() == graph.Building
+		more.steady = l.loop.inside && by != nil && by == at.ref.e && by.Phase() == graph.Building
 	}
 	a.from(at.ref.e)
 	there := false
@@ -123,14 +129,15 @@ func listen[S any](s Scope, src Source[S], fn func(prev, next S), opts ...Listen
 		return nil, named(stop)
 	}
 	if !l.fire && out.part == nil { // nothing of the user's to be run
-		x.seen, x.failed = x.x.snapshot(), fail
+		x.see(x.x.snapshot())
+		x.failed = fail
 		x.arrived()
 	} else {
 		var seen snapshot[S]
 		if x.x != nil {
 			seen = x.x.snapshot()
 		} else {
-			x.sel.raw = x.e.host.raw()
+			x.sel().raw = x.e.host.raw()
 		}
 		c.tree.unlock(&a)
 		x.first(seen, fail, l.fire, &a)
@@ -196,10 +203,10 @@ func (s *sub) arrived() {
 // first gives s its first value, seen or what it selects of raw, or calls it with that,
 // without the lock.
 func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a *after) {
-	c := s.c
+	c := s.e.c
 	var raw any
-	if s.sel != nil {
-		raw = s.sel.raw
+	if sel := s.sel(); sel != nil {
+		raw = sel.raw
 	}
 	returned := false
 	defer func() {
@@ -223,7 +230,7 @@ func (s *Subscription[S]) first(seen snapshot[S], fail *PanicError, fire bool, a
 	case fail != nil:
 		s.failed = fail
 	default:
-		s.seen = seen
+		s.see(seen)
 		if fire && s.fn != nil {
 			var zero S
 			s.fn(zero, s.of(seen))

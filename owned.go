@@ -13,10 +13,11 @@ import (
 func (s *sub) own() {
 	if owner := s.owner().e; owner != nil {
 		l := owner.lived()
-		s.more.at = len(l.owned)
+		more := s.more.Load()
+		more.at = len(l.owned)
 		l.owned = append(l.owned, s)
 		owner.Set(graph.Owner)
-		s.on = s.more.steady || owner.On()
+		s.on = more.steady || owner.On()
 	}
 }
 
@@ -24,7 +25,7 @@ func (s *sub) own() {
 func (s *sub) disown() {
 	if owner := s.owner().e; owner != nil && owner.life != nil {
 		l := owner.life
-		if i := s.more.at; i < len(l.owned) && l.owned[i] == s { // else the list is of another life
+		if i := s.more.Load().at; i < len(l.owned) && l.owned[i] == s { // else the list is of another life
 			l.owned[i] = nil
 			if l.disowned++; l.disowned*2 > len(l.owned) {
 				l.closeGaps()
@@ -38,7 +39,7 @@ func (s *sub) disown() {
 func (l *life) closeGaps() {
 	l.owned = slices.DeleteFunc(l.owned, func(s *sub) bool { return s == nil })
 	for i, s := range l.owned {
-		s.more.at = i
+		s.more.Load().at = i
 	}
 	l.disowned = 0
 }
@@ -53,7 +54,7 @@ func (e *element) ownedSwitched(on bool) {
 		d = 1
 	}
 	for _, s := range e.life.owned {
-		if s != nil && s.state.Load()&subClosed == 0 && !s.weak && !s.more.steady && s.pauses == 0 && s.on != on {
+		if s != nil && s.state.Load()&subClosed == 0 && !s.weak && !s.more.Load().steady && s.pauses == 0 && s.on != on {
 			s.on = on
 			e.c.tree.graph.UseLater(&s.e.Node, d)
 		}

@@ -124,8 +124,8 @@ func TestL8ASubscriptionThatIsClosedBeforeItIsThereHoldsNothing(t *testing.T) {
 		x := Listen(Scope(ref), Source[int](p), func(_, _ int) {}, OnError(func(error) {}))
 		require.NotZero(t, x.state.Load()&subClosed, how)
 		require.Nil(t, x.fn, how)
-		require.Nil(t, x.more.onError, how)
-		require.Zero(t, x.seen, how)
+		require.Nil(t, x.more.Load().onError, how)
+		require.Zero(t, x.seen(), how)
 	}
 }
 

@@ -15,6 +15,7 @@ const (
 	subPaused   // Pause
 	subArriving // Listen has not returned, or FireImmediately is running
 	subUnseen   // something was delivered before there was a channel
+	subSignals  // there is a channel
 
 	subSilent = subClosed | subPaused | subArriving // keeps a listener from being called
 )
@@ -23,7 +24,7 @@ const (
 type sub struct {
 	e      *element
 	self   caller
-	more   *subMore // fixed by Listen
+	more   atomic.Pointer[subMore] // nil for most; set under the lock
 	state  atomic.Int32
 	pauses int32
 	at     int32  // where it is in its element's list
@@ -32,6 +33,7 @@ type sub struct {
 	weak   bool
 	on     bool // counts as active
 	inner  bool // an outlook: no listener of the user's
+	saw    bool // of a Subscription: it has seen a value; the turn's
 }
 
 // caller is a listener with its type.
@@ -43,13 +45,16 @@ type caller interface {
 	forget()
 }
 
-// subMore is what few listeners have.
+// subMore is what few listeners have. Calls that take no lock see what Listen has put there,
+// and changed, which comes with a new one.
 type subMore struct {
 	ref     Ref        // of a listener through a ref
 	at      int        // where it is in the list of the build
 	via     *Container // of one through a child whose element may be elsewhere
 	onError func(error)
 	done    chan struct{} // closed with the subscription
+	sel     any           // a *subSelect
+	changed chan struct{}
 
 	// steady: it counts whatever its ref does, for it is of a loop that a synchronous build
 	// goes through, which needs what it waits for.
@@ -58,21 +63,21 @@ type subMore struct {
 
 // owner is the build that s was made through, or the zero Ref.
 func (s *sub) owner() Ref {
-	if s.more == nil {
-		return Ref{}
+	if more := s.more.Load(); more != nil {
+		return more.ref
 	}
-	return s.more.ref
+	return Ref{}
 }
 
 // attach puts s in e's list and counts it. The lock is held.
 func (s *sub) attach() {
 	e := s.e
 	e.listeners.add(s)
-	if s.more != nil && s.more.via != nil && s.more.via != e.c {
-		if s.more.via.away == nil {
-			s.more.via.away = map[*sub]struct{}{}
+	if more := s.more.Load(); more != nil && more.via != nil && more.via != e.c {
+		if more.via.away == nil {
+			more.via.away = map[*sub]struct{}{}
 		}
-		s.more.via.away[s] = struct{}{}
+		more.via.away[s] = struct{}{}
 	}
 	s.on = true
 	s.own()
@@ -110,45 +115,57 @@ func (s *sub) detach() {
 			e.leave()
 		}
 	}
-	if s.more != nil {
-		if s.more.via != nil {
-			delete(s.more.via.away, s)
+	if more := s.more.Load(); more != nil {
+		if more.via != nil {
+			delete(more.via.away, s)
 		}
-		if s.more.done != nil {
-			close(s.more.done)
+		if more.done != nil {
+			close(more.done)
 		}
 	}
 }
 
 // Subscription is a listener that [Listen] made. It is safe for concurrent use.
 type Subscription[S any] struct {
-	sub     // first what each call needs
-	fn      func(prev, next S)
-	x       *cell[S]    // of a source that is the whole of its element, once it is there
-	seen    snapshot[S] // what it was called with last; the turn's
-	failed  *PanicError // the failure it was told of since then; the turn's
-	changed atomic.Pointer[chan struct{}]
-	sel     *subSelect[S] // of a source that is not the whole of its element, or has none
-	c       *Container
+	sub
+	fn     func(prev, next S)
+	x      *cell[S]    // of a source that is the whole of its element, once it is there
+	val    *S          // see seen
+	word   uint64      // see seen
+	failed *PanicError // the failure it was told of since then; the turn's
 }
 
-// subSelect is what a listener to a selection needs besides.
+// subSelect is what a listener needs whose source is not the whole of its element, or has none.
 type subSelect[S any] struct {
 	src outlet[S]
+	c   *Container
 	raw any // the snapshot that seen was selected from; the turn's
 }
 
-// source is what s listens to.
-func (s *Subscription[S]) source() outlet[S] {
-	if s.sel != nil {
-		return s.sel.src
+// sel is what s selects with; nil if its source is the whole of its element.
+func (s *Subscription[S]) sel() *subSelect[S] {
+	if more := s.more.Load(); more != nil && more.sel != nil {
+		return more.sel.(*subSelect[S])
 	}
-	return s.x.as.entire()
+	return nil
+}
+
+// seen is what s was called with last; see sets it. Both are the turn's.
+func (s *Subscription[S]) seen() snapshot[S] { return snapshot[S]{s.val, s.word, s.saw} }
+
+func (s *Subscription[S]) see(at snapshot[S]) { s.val, s.word, s.saw = at.val, at.word, at.ok }
+
+// source is what s listens to, and where.
+func (s *Subscription[S]) source() (outlet[S], *Container) {
+	if sel := s.sel(); sel != nil {
+		return sel.src, sel.c
+	}
+	return s.x.as.entire(), s.e.c
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.
 func (s *Subscription[S]) valid(op string) {
-	if s == nil || s.c == nil {
+	if s == nil || s.self == nil {
 		misuse(nil, "%s on a nil or zero *Subscription: make one with Listen", op)
 	}
 }
@@ -158,11 +175,12 @@ func (s *Subscription[S]) valid(op string) {
 // it (rule G5). Closing it again, or after its container, does nothing.
 func (s *Subscription[S]) Close() {
 	s.valid("Close")
+	_, c := s.source()
 	var a after
-	s.c.tree.mu.Lock()
+	c.tree.mu.Lock()
 	s.disown()
 	s.detach()
-	s.c.done(&a)
+	c.done(&a)
 }
 
 // Pause stops calls until Resume; a paused listener does not count as active, but keeps
@@ -170,18 +188,19 @@ func (s *Subscription[S]) Close() {
 // nothing.
 func (s *Subscription[S]) Pause() {
 	s.valid("Pause")
+	_, c := s.source()
 	var a after
-	s.c.tree.mu.Lock()
+	c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 {
 		if s.pauses++; s.pauses == 1 {
 			s.state.Or(subPaused)
 			if s.on {
 				s.on = false
-				s.c.tree.graph.Use(&s.e.Node, -1)
+				c.tree.graph.Use(&s.e.Node, -1)
 			}
 		}
 	}
-	s.c.done(&a)
+	c.done(&a)
 }
 
 // Resume undoes one Pause. With the last, the listener is called once if the value is
@@ -189,14 +208,15 @@ func (s *Subscription[S]) Pause() {
 // it does nothing.
 func (s *Subscription[S]) Resume() {
 	s.valid("Resume")
+	_, c := s.source()
 	var a after
-	s.c.tree.mu.Lock()
+	c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 && s.pauses > 0 {
 		if s.pauses--; s.pauses == 0 {
 			s.state.And(^subPaused)
 			if owner := s.owner().e; !s.weak && !s.on && (owner == nil || owner.On()) {
 				s.on = true
-				s.c.tree.graph.Use(&s.e.Node, 1)
+				c.tree.graph.Use(&s.e.Node, 1)
 			}
 			switch s.e.Phase() {
 			case graph.Building: // it hears when that is done, and Flush waits for it
@@ -207,14 +227,15 @@ func (s *Subscription[S]) Resume() {
 			}
 		}
 	}
-	s.c.done(&a)
+	c.done(&a)
 }
 
 // IsPaused reports whether there are more calls of Pause than of Resume (rule D1).
 func (s *Subscription[S]) IsPaused() bool {
 	s.valid("IsPaused")
-	s.c.tree.mu.Lock()
-	defer s.c.tree.mu.Unlock()
+	_, c := s.source()
+	c.tree.mu.Lock()
+	defer c.tree.mu.Unlock()
 	return s.pauses > 0
 }
 
@@ -229,10 +250,11 @@ func (s *Subscription[S]) Read() S {
 			return *at
 		}
 	}
+	out, c := s.source()
 	if ref := s.owner(); ref.e != nil {
-		return s.source().read(ref)
+		return out.read(ref)
 	}
-	return s.source().read(s.c)
+	return out.read(c)
 }
 
 // Changed returns a channel that holds one signal when the value has changed since the
@@ -240,13 +262,24 @@ func (s *Subscription[S]) Read() S {
 // call, and stays open after Close.
 func (s *Subscription[S]) Changed() <-chan struct{} {
 	s.valid("Changed")
-	if s.changed.Load() == nil {
-		ch := make(chan struct{}, 1)
-		if s.changed.CompareAndSwap(nil, &ch) && s.state.Load()&subUnseen != 0 {
-			signal(ch)
+	if more := s.more.Load(); more != nil && more.changed != nil {
+		return more.changed
+	}
+	_, c := s.source()
+	c.tree.mu.Lock()
+	defer c.tree.mu.Unlock()
+	var more subMore
+	if was := s.more.Load(); was != nil {
+		if more = *was; more.changed != nil {
+			return more.changed
 		}
 	}
-	return *s.changed.Load()
+	more.changed = make(chan struct{}, 1)
+	s.more.Store(&more)
+	if s.state.Or(subSignals)&subUnseen != 0 { // signal looks the other way round
+		signal(more.changed)
+	}
+	return more.changed
 }
 
 // deliver calls the listener with what it saw last and what there is now, if they differ
@@ -260,11 +293,11 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 			return // disposed or not built: a weak listener waits on
 		}
 	default:
-		raw := s.e.host.raw()
-		if raw == nil || s.failed == nil && s.e.host.holds(s.sel.raw) {
+		raw, sel := s.e.host.raw(), s.sel()
+		if raw == nil || s.failed == nil && s.e.host.holds(sel.raw) {
 			return
 		}
-		s.sel.raw = raw
+		sel.raw = raw
 		next.val, fail = s.selected(raw)
 		next.ok = true
 	}
@@ -274,11 +307,12 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 		}
 		return
 	}
-	if s.seen.ok && s.failed == nil && (s.seen == next || !s.differs(next)) {
+	prev := s.seen()
+	if prev.ok && s.failed == nil && (prev == next || !s.differs(next)) {
 		return // what it saw last stays: small steps add up
 	}
-	prev := s.seen
-	s.seen, s.failed = next, nil
+	s.see(next)
+	s.failed = nil
 	s.signal()
 	if s.fn == nil {
 		return
@@ -290,12 +324,13 @@ func (s *Subscription[S]) deliver(fail *PanicError) {
 }
 
 func (s *Subscription[S]) forget() {
-	s.fn, s.seen, s.failed = nil, snapshot[S]{}, nil
-	if s.more != nil {
-		s.more.onError = nil
+	s.see(snapshot[S]{})
+	s.fn, s.failed = nil, nil
+	if more := s.more.Load(); more != nil {
+		more.onError = nil
 	}
-	if s.sel != nil {
-		s.sel.raw = nil
+	if sel := s.sel(); sel != nil {
+		sel.raw = nil
 	}
 }
 
@@ -315,15 +350,15 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 	case !x.e.filled.Load():
 		return
 	}
-	prev, next := s.seen.word, x.word.Load()
+	prev, next := s.word, x.word.Load()
 	if s.failed != nil {
 		s.failed = nil
-	} else if s.seen.ok {
+	} else if s.saw {
 		if prev == next || !x.as.exact && !s.differs(snapshot[S]{word: next, ok: true}) {
 			return
 		}
 	}
-	s.seen.word, s.seen.ok = next, true
+	s.word, s.saw = next, true
 	s.signal()
 	if s.fn != nil {
 		s.fn(x.as.unpack(prev), x.as.unpack(next))
@@ -332,9 +367,9 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 
 // differs asks the change detection, once for all listeners that have seen the same.
 func (s *Subscription[S]) differs(next snapshot[S]) bool {
-	prev := s.seen
+	prev := s.seen()
 	if s.x == nil {
-		return s.sel.src.differs(prev.val, next.val)
+		return s.sel().src.differs(prev.val, next.val)
 	}
 	t := &s.e.c.turn.compared
 	if t.of != s.e || t.was != prev.word || t.now != next.word || next.val != nil && (t.prev != any(prev.val) || t.next != any(next.val)) {
@@ -359,8 +394,8 @@ func (s *Subscription[S]) signal() {
 	if s.state.Load()&subUnseen == 0 {
 		s.state.Or(subUnseen)
 	}
-	if ch := s.changed.Load(); ch != nil {
-		signal(*ch)
+	if s.state.Load()&subSignals != 0 {
+		signal(s.more.Load().changed)
 	}
 }
 
@@ -368,10 +403,11 @@ func (s *Subscription[S]) signal() {
 func (s *Subscription[S]) failedWith(fail *PanicError) {
 	s.failed = fail
 	s.signal()
-	if s.more == nil || s.more.onError == nil {
+	more := s.more.Load()
+	if more == nil || more.onError == nil {
 		panic(fail) // the turn reports it
 	}
-	s.more.onError(fail)
+	more.onError(fail)
 }
 
 // selected runs the selector, whose panic is a failure.
@@ -381,7 +417,7 @@ func (s *Subscription[S]) selected(raw any) (next *S, fail *PanicError) {
 			fail = panicked(s.e.p, r)
 		}
 	}()
-	return s.sel.src.view(raw), nil
+	return s.sel().src.view(raw), nil
 }
 
 func signal(ch chan struct{}) {
