@@ -234,7 +234,11 @@ func TestE3GoexitInAListenerHasAResultPublishedOnce(t *testing.T) {
 	// whatever has ended the goroutine; who Awaits is built twice then.
 	bubble(t, func(t *testing.T) {
 		c, _ := toldContainer(t)
-		p := weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) { return 100, nil })
+		listened := make(chan struct{}) // else the turn may be the second Listen's, and the test ends with the listener
+		p := weir.NewFutureProvider(func(ctx context.Context, _ weir.Ref) (int, error) {
+			<-listened
+			return 100, nil
+		})
 		builds := 0
 		waits := weir.NewFutureProvider(func(_ context.Context, ref weir.Ref) (int, error) {
 			builds++
@@ -247,6 +251,7 @@ func TestE3GoexitInAListenerHasAResultPublishedOnce(t *testing.T) {
 			}
 		}).Close()
 		defer weir.Listen(c, waits, nil).Close()
+		close(listened)
 		synctest.Wait()
 		require.Equal(t, weir.Data(100), weir.Read(c, waits))
 		require.Equal(t, 1, heard)
