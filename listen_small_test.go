@@ -4,7 +4,9 @@ package weir_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +142,59 @@ func TestP7AFeedbackLoopBehindOthersIsClosed(t *testing.T) {
 	n.Set(c, -1)
 	require.Equal(t, was, calls, "it is closed")
 	require.Positive(t, first)
+}
+
+func TestP7WhoIsCalledAfterASuspectIsNotTakenForIt(t *testing.T) {
+	// Each change is written by a listener of its own, which is called once. Planted bug: a listener that may feed itself calls the
+	// next one, whose writes count as its own: it is closed.
+	t.Parallel()
+	const rounds = 3000
+	c := newContainer(t)
+	n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+	calls := 0
+	weir.Listen(c, n, func(_, _ int) { calls++ })
+	var once func()
+	once = func() {
+		var s *weir.Subscription[int]
+		s = weir.Listen(c, n, func(_, next int) {
+			s.Close()
+			if next < rounds {
+				once()
+				n.Set(c, next+1)
+			}
+		})
+	}
+	once()
+	n.Set(c, 1)
+	n.Set(c, rounds+1)
+	require.Equal(t, rounds+1, calls)
+}
+
+func TestP7AFeedbackLoopBeforeAListenerThatDoesNotReturnIsClosed(t *testing.T) {
+	// Planted bug: what the listener has to be watched for is looked at when the next one, which it has called, has returned.
+	for name, end := range map[string]func(){"panic": func() { panic("boom") }, "Goexit": runtime.Goexit} {
+		bubble(t, func(t *testing.T) {
+			c, _ := toldContainer(t)
+			n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+			calls := 0
+			weir.Listen(c, n, func(_, next int) {
+				if calls++; calls < 5000 {
+					n.Set(c, next+1)
+				}
+			})
+			var another func()
+			another = func() {
+				var s *weir.Subscription[int]
+				s = weir.Listen(c, n, func(_, _ int) {
+					s.Close()
+					another()
+					end()
+				})
+			}
+			another()
+			go n.Set(c, 1)
+			synctest.Wait()
+			require.LessOrEqual(t, calls, 1001, name)
+		})
+	}
 }

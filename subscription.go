@@ -368,7 +368,7 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 			}
 		}
 		c.point()
-		if t.next == len(t.calls) || c.queue.News() || c.selfNews.Load() {
+		if t.next == len(t.calls) || s.calls >= suspectCalls || c.queue.News() || c.selfNews.Load() {
 			return
 		}
 		another := t.calls[t.next]
