@@ -198,3 +198,18 @@ func TestP7AFeedbackLoopBeforeAListenerThatDoesNotReturnIsClosed(t *testing.T) {
 		})
 	}
 }
+
+func TestD1AWeakListenerHearsOfAFirstValueThatIsZero(t *testing.T) {
+	// Planted bug: take it for what the listener saw last.
+	t.Parallel()
+	c := newContainer(t)
+	n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+	p := weir.NewProvider(func(ref weir.Ref) int { return weir.Watch(ref, n) })
+	var heard []int
+	for range 2 {
+		weir.Listen(c, p, func(_, next int) { heard = append(heard, next) }, weir.Weak())
+	}
+	require.Empty(t, heard)
+	require.Zero(t, weir.Read(c, p))
+	require.Equal(t, []int{0, 0}, heard)
+}

@@ -367,13 +367,15 @@ func (l smallListener[S]) deliver(fail *PanicError) {
 				s.fn(prev, next)
 			}
 		}
+		// The next one, as the turn would take it. None comes after a listener that is watched for
+		// feeding itself: what it writes would count as written by that (rule P7).
 		c.point()
 		if t.next == len(t.calls) || s.calls >= suspectCalls || c.queue.News() || c.selfNews.Load() {
 			return
 		}
 		another := t.calls[t.next]
 		c.point()
-		if another == nil || another.state.Load()&subSilent != 0 || another.turn == t.id { // the turn looks closer at one that it has called already
+		if another == nil || another.state.Load()&subSilent != 0 || another.turn == t.id { // who was called already is the turn's to count
 			return
 		}
 		c.point()
