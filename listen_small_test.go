@@ -4,6 +4,7 @@ package weir_test
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -135,7 +136,10 @@ func TestP7AFeedbackLoopBehindOthersIsClosed(t *testing.T) {
 		calls++
 		n.Set(c, next+1)
 	})
-	within(t, "a Set whose listener feeds back", func() { n.Set(c, 1) })
+	within(t, "a Set whose listener feeds back", func() {
+		n.Set(c, 1)
+		require.NoError(t, c.Flush(t.Context()))
+	})
 	propagationLoop(t, c, r, 1)
 	require.GreaterOrEqual(t, calls, 999)
 	was := calls
@@ -165,8 +169,10 @@ func TestP7WhoIsCalledAfterASuspectIsNotTakenForIt(t *testing.T) {
 		})
 	}
 	once()
-	n.Set(c, 1)
-	n.Set(c, rounds+1)
+	for _, v := range []int{1, rounds + 1} {
+		n.Set(c, v)
+		require.NoError(t, c.Flush(t.Context())) // the turn may be too long for Set to wait for it
+	}
 	require.Equal(t, rounds+1, calls)
 }
 
@@ -212,4 +218,57 @@ func TestD1AWeakListenerHearsOfAFirstValueThatIsZero(t *testing.T) {
 	require.Empty(t, heard)
 	require.Zero(t, weir.Read(c, p))
 	require.Equal(t, []int{0, 0}, heard)
+}
+
+func TestP1ListenersHearOfNoChangeBetweenEqualFloats(t *testing.T) {
+	// 0 and -0 are two words and one value. Planted bug: compare the words of what is not exact.
+	t.Parallel()
+	c := newContainer(t)
+	n := weir.NewStateProvider(func(weir.Ref) float64 { return 0 })
+	other := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+	var subs []*weir.Subscription[float64]
+	calls := 0
+	for range 2 {
+		s := weir.Listen(c, n, func(_, _ float64) { calls++ })
+		s.Pause()
+		subs = append(subs, s)
+	}
+	weir.Listen(c, other, func(_, _ int) {
+		for _, s := range subs {
+			s.Resume()
+		}
+	})
+	n.Set(c, 1)
+	n.Set(c, math.Copysign(0, -1))
+	other.Set(c, 1)
+	require.Zero(t, calls)
+	n.Set(c, 1)
+	require.Equal(t, 2, calls)
+}
+
+func TestE1AListenerThatHeardOfAFailureHearsOfTheNextValueOnce(t *testing.T) {
+	// Planted bug: the failure is not forgotten, and each delivery after it is news.
+	t.Parallel()
+	c := newContainer(t)
+	n := weir.NewStateProvider(func(weir.Ref) int { return 0 })
+	p := weir.NewProvider(func(ref weir.Ref) int {
+		v := weir.Watch(ref, n)
+		if v == 1 {
+			panic("boom")
+		}
+		return v
+	})
+	var log trace
+	var subs []*weir.Subscription[int]
+	for range 2 {
+		subs = append(subs, weir.Listen(c, p, func(prev, next int) { log.add("%d to %d", prev, next) }, weir.OnError(func(error) { log.add("failed") })))
+	}
+	n.Set(c, 1)
+	n.Set(c, 0)
+	log.want(t, "a failure and a value", "failed", "failed", "0 to 0", "0 to 0")
+	for _, s := range subs {
+		s.Pause()
+		s.Resume()
+	}
+	log.want(t, "Resume")
 }
