@@ -55,9 +55,7 @@ func (x *cell[S]) peek() (at *S, word uint64, small bool) {
 }
 
 func (x *cell[S]) compute(ref Ref) bool {
-	if x.next != nil { // the change detection panicked; to write nil each time costs a barrier
-		x.next = nil
-	}
+	x.next = nil
 	from := x.from.Load()
 	v := from.build(ref)
 	if x.as.pack != nil {

@@ -155,12 +155,20 @@ func (s *Subscription[S]) seen() snapshot[S] { return snapshot[S]{s.val, s.word,
 
 func (s *Subscription[S]) see(at snapshot[S]) { s.val, s.word, s.saw = at.val, at.word, at.ok }
 
-// source is what s listens to, and where.
-func (s *Subscription[S]) source() (outlet[S], *Container) {
+// source is what s listens to.
+func (s *Subscription[S]) source() outlet[S] {
 	if sel := s.sel(); sel != nil {
-		return sel.src, sel.c
+		return sel.src
 	}
-	return s.x.as.entire(), s.e.c
+	return s.x.as.entire()
+}
+
+// container is where that is.
+func (s *Subscription[S]) container() *Container {
+	if sel := s.sel(); sel != nil {
+		return sel.c
+	}
+	return s.e.c
 }
 
 // valid is a *UsageError for a subscription that Listen did not make.
@@ -175,7 +183,7 @@ func (s *Subscription[S]) valid(op string) {
 // it (rule G5). Closing it again, or after its container, does nothing.
 func (s *Subscription[S]) Close() {
 	s.valid("Close")
-	_, c := s.source()
+	c := s.container()
 	var a after
 	c.tree.mu.Lock()
 	s.disown()
@@ -188,7 +196,7 @@ func (s *Subscription[S]) Close() {
 // nothing.
 func (s *Subscription[S]) Pause() {
 	s.valid("Pause")
-	_, c := s.source()
+	c := s.container()
 	var a after
 	c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 {
@@ -208,7 +216,7 @@ func (s *Subscription[S]) Pause() {
 // it does nothing.
 func (s *Subscription[S]) Resume() {
 	s.valid("Resume")
-	_, c := s.source()
+	c := s.container()
 	var a after
 	c.tree.mu.Lock()
 	if s.state.Load()&subClosed == 0 && s.pauses > 0 {
@@ -233,7 +241,7 @@ func (s *Subscription[S]) Resume() {
 // IsPaused reports whether there are more calls of Pause than of Resume (rule D1).
 func (s *Subscription[S]) IsPaused() bool {
 	s.valid("IsPaused")
-	_, c := s.source()
+	c := s.container()
 	c.tree.mu.Lock()
 	defer c.tree.mu.Unlock()
 	return s.pauses > 0
@@ -250,11 +258,10 @@ func (s *Subscription[S]) Read() S {
 			return *at
 		}
 	}
-	out, c := s.source()
 	if ref := s.owner(); ref.e != nil {
-		return out.read(ref)
+		return s.source().read(ref)
 	}
-	return out.read(c)
+	return s.source().read(s.container())
 }
 
 // Changed returns a channel that holds one signal when the value has changed since the
@@ -265,7 +272,7 @@ func (s *Subscription[S]) Changed() <-chan struct{} {
 	if more := s.more.Load(); more != nil && more.changed != nil {
 		return more.changed
 	}
-	_, c := s.source()
+	c := s.container()
 	c.tree.mu.Lock()
 	defer c.tree.mu.Unlock()
 	var more subMore

@@ -6,29 +6,25 @@ package graph
 // Begin starts a build of n and returns its number. A synchronous one is [Building] until
 // Commit; an asynchronous one is [InFlight] and has a value (loading) at once.
 func (g *Graph) Begin(n *Node, async bool) (gen uint64) {
+	was := n.On()
 	gen = g.Next()
 	n.serial++
 	n.flags &^= Stale | Over | Mixed
 	n.cursor, n.old, n.marked = 0, int32(len(n.deps)), 0
 	n.at = g.epoch.Load()
+	w := gen << genShift
 	if async {
-		was := n.On()
 		n.phase = Built
 		n.flags |= InFlight
 		n.unplan()
-		n.Word.Store(gen << genShift)
-		g.switched(n, was)
-		return gen
-	}
-	n.phase = Building // which switches nothing: see On
-	w := gen << genShift
-	if n.plan.Load() == nil {
-		n.replan()
-	}
-	if n.plan.Load() != nil {
-		w |= open
+	} else {
+		n.phase = Building
+		if n.replan(); n.plan.Load() != nil {
+			w |= open
+		}
 	}
 	n.Word.Store(w)
+	g.switched(n, was)
 	return gen
 }
 
@@ -368,7 +364,7 @@ func (n *Node) Publish(isChanged, settled, fail bool) {
 	if isChanged {
 		n.changedAt = at
 	}
-	if isChanged && (n.subs > 0 || n.flags&(Weak|Observed) != 0) || n.flags&owed != 0 { // as Deliver asks, which mostly need not be called
+	if isChanged || n.flags&owed != 0 {
 		n.flags &^= owed
 		n.Deliver()
 	}

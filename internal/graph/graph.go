@@ -193,9 +193,7 @@ func (g *Graph) markOne(o *out, level Flags) {
 		return
 	}
 	d.Hide()
-	if d.subs|d.waiters != 0 || was&InFlight != 0 { // else nobody waits for it: to ask Want costs as much as all this
-		d.Want()
-	}
+	d.Want()
 	if len(d.outs) > 0 {
 		g.marks = append(g.marks, markFrame{d, 0})
 	}

@@ -87,8 +87,16 @@ func (n *Node) Deliver() {
 func (n *Node) Undelivered() bool { return n.flags&changed != 0 }
 
 // Want queues n to be brought up to date, if it is stale and somebody waits for that: a
-// listener, or its own build in flight, which may be over.
+// listener, or its own build in flight, which may be over. Mostly nobody does, and to be called
+// for that would cost as much as the marking of a node: hence two functions.
 func (n *Node) Want() {
+	if n.subs|n.waiters != 0 || n.flags&InFlight != 0 {
+		n.want()
+	}
+}
+
+// want is Want of a node that somebody may wait for.
+func (n *Node) want() {
 	if n.flags&Stale == 0 {
 		return
 	}
